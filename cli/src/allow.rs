@@ -1,6 +1,6 @@
-//! What the user allows: by finding, key or path in `keyradius.toml`, or by `keyradius:allow` beside the key.
+//! Findings that the user allows: by finding, key or path in `keyradius.toml`, or by `keyradius:allow` beside the key.
 //!
-//! Nothing that is allowed is dropped: it is counted, and every report carries it with the reason.
+//! Allowed findings are not dropped: they are counted, and every report contains them with the reason.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ pub(crate) struct AllowList {
     entries: Vec<Entry>,
     /// The directory that path entries are relative to.
     base: PathBuf,
-    /// The user named the configuration.
+    /// Whether the user named the configuration.
     asked: bool,
     /// Which marks beside keys are obeyed.
     marks: Marks,
 }
 
-/// An `[[allow]]` entry as it is written.
+/// An `[[allow]]` entry as parsed, not yet checked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawAllow {
@@ -38,20 +38,20 @@ pub(crate) struct RawAllow {
     pub(crate) until: Option<Value>,
 }
 
-/// One `[[allow]]` entry, checked.
+/// A checked `[[allow]]` entry.
 #[derive(Debug)]
 pub(crate) struct Entry {
     what: What,
     reason: String,
     until: Option<Date>,
-    /// `keyradius.toml:12`.
+    /// File and line of the entry, such as `keyradius.toml:12`.
     place: String,
 }
 
 #[derive(Debug)]
 enum What {
     Finding(String),
-    /// Hex without separators, or `SHA256:...`.
+    /// Hexadecimal digits without separators, or `SHA256:...`.
     Key(String),
     Path(String, GlobMatcher),
 }
@@ -59,40 +59,40 @@ enum What {
 /// Why an occurrence is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
-    /// Whether it stands beside the key instead of in a configuration.
+    /// Whether it is a mark beside the key instead of an entry in a configuration.
     pub(crate) inline: bool,
-    /// Where it stands: `keyradius.toml:12`, `src/key.pem:1`.
+    /// File and line of the mark or entry, such as `keyradius.toml:12` or `src/key.pem:1`.
     pub(crate) place: String,
-    /// The reason given; may be empty for inline marks.
+    /// The given reason; may be empty for inline marks.
     pub(crate) reason: String,
-    /// The last day it holds.
+    /// The last day on which it is valid.
     pub(crate) until: Option<Date>,
 }
 
-/// An entry that needs the user's attention.
+/// A notice about an entry or mark that needs the user's attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     /// `allow_expired`, `allow_unused` or `allow_ignored`.
     pub(crate) kind: &'static str,
-    /// Where it stands.
+    /// File and line of the entry or mark.
     pub(crate) place: String,
-    /// What is wrong with it.
+    /// What is wrong with the entry or mark.
     pub(crate) message: String,
 }
 
-/// What an allow list makes of findings.
+/// The result of applying an allow list to findings.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// For each finding, for each of its occurrences.
+    /// For each finding, what allows each of its occurrences.
     pub(crate) allowed: Vec<Vec<Option<Allowance>>>,
-    /// The same for ordinary secrets.
+    /// For each ordinary secret, what allows each of its occurrences.
     pub(crate) secrets: Vec<Vec<Option<Allowance>>>,
-    /// Expired and unused entries.
+    /// Expired and unused entries, and marks that are not obeyed.
     pub(crate) notices: Vec<Notice>,
 }
 
 impl Entry {
-    /// Checks an entry that stands at `place`. The error is what is wrong, and what to do.
+    /// Checks an entry at `place`. The error is a message and a hint.
     pub(crate) fn new(raw: RawAllow, place: &str) -> Result<Self, (String, String)> {
         let one = || "give exactly one of finding, key and path".to_owned();
         let what = match (raw.finding, raw.key, raw.path) {
@@ -116,12 +116,12 @@ impl Entry {
                 })?;
                 What::Path(path.clone(), glob.compile_matcher())
             }
-            (None, None, None) => return Err(("does not say what is allowed".into(), one())),
+            (None, None, None) => return Err(("must name what to allow".into(), one())),
             _ => return Err(("finding, key and path exclude each other".into(), one())),
         };
         let reason = raw.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
         let reason = reason.ok_or_else(|| {
-            ("no reason".to_owned(), "add reason = \"...\": whoever reads this in a year will need it".to_owned())
+            ("no reason".to_owned(), "add reason = \"...\", for those who read the entry later".to_owned())
         })?;
         let until = match raw.until {
             None => None,
@@ -145,7 +145,7 @@ impl Entry {
             What::Finding(id) => subject.id == id,
             What::Key(name) => subject.names.contains(name),
             What::Path(pattern, glob) => {
-                // An archive, or a member of it.
+                // The path may match an archive, or a member of one.
                 let matches = |path: &Path| path_matches(pattern, glob, path, base, here);
                 matches(&occurrence.origin.path) || matches(&occurrence.origin.location())
             }
@@ -161,7 +161,7 @@ impl Entry {
     }
 }
 
-/// Something that may be allowed.
+/// A key or secret that entries may allow.
 struct Subject<'a> {
     id: &'a str,
     /// Every name of the key that an entry may use.
@@ -170,19 +170,19 @@ struct Subject<'a> {
 }
 
 impl AllowList {
-    /// A list whose paths are relative to `base`; `asked` if the user named its file.
+    /// A list whose paths are relative to `base`. `asked`: whether the user named its file.
     pub(crate) const fn new(entries: Vec<Entry>, base: PathBuf, asked: bool) -> Self {
         Self { entries, base, asked, marks: Marks::Off }
     }
 
-    /// The same, with the marks that are obeyed.
+    /// Sets which marks are obeyed.
     #[must_use]
     pub(crate) fn obeying(mut self, marks: Marks) -> Self {
         self.marks = marks;
         self
     }
 
-    /// Whether an entry that matched nothing is worth a word: if everything it speaks of was looked at.
+    /// Whether an entry that matched nothing is reported: only if the targets cover everything that it may apply to.
     fn expects_matches(&self, targets: &[PathBuf], here: &Path) -> bool {
         self.asked
             || targets
@@ -190,8 +190,8 @@ impl AllowList {
                 .any(|target| here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target)))
     }
 
-    /// Judges every occurrence of every finding and of every ordinary secret. `whole` says that everything was read: then, and then only, an entry
-    /// that matched nothing is worth a notice.
+    /// Judges every occurrence of every finding and of every ordinary secret. `whole`: whether everything was read;
+    /// only then is an entry that matched nothing reported.
     pub(crate) fn judge(
         &self,
         findings: &[Finding],
@@ -238,9 +238,11 @@ impl AllowList {
         let expects_matches = whole && self.expects_matches(targets, here);
         for (entry, used) in self.entries.iter().zip(used) {
             let (kind, message) = match entry.until.filter(|_| expired(entry.until, today)) {
-                Some(until) if used => ("allow_expired", format!("ended on {until}, so what it allowed is back")),
-                Some(until) => ("allow_expired", format!("ended on {until}: remove it")),
-                None if !used && expects_matches => ("allow_unused", "matches nothing: remove it".to_owned()),
+                Some(until) if used => {
+                    ("allow_expired", format!("expired on {until}: its findings are reported again"))
+                }
+                Some(until) => ("allow_expired", format!("expired on {until}: remove the entry")),
+                None if !used && expects_matches => ("allow_unused", "matches nothing: remove the entry".to_owned()),
                 None => continue,
             };
             let message = format!("allow entry for {} {message}", entry.title());
@@ -250,7 +252,7 @@ impl AllowList {
         verdict
     }
 
-    /// What marks allow of the occurrences of one key.
+    /// For each occurrence of one key, the mark that allows it.
     fn marked(
         &self,
         occurrences: &[Occurrence],
@@ -265,7 +267,7 @@ impl AllowList {
             refused.extend(refusal.map(|why| (at, why)));
             marked.push(if refusal.is_none() { inline(occurrence, today, notices) } else { None });
         }
-        // A mark in a file of the user's own repository speaks for the same key in the history of that file.
+        // A mark in a file of the user's own repository also allows the same key in the history of that file.
         let files: BTreeMap<PathBuf, Allowance> = occurrences
             .iter()
             .zip(&marked)
@@ -290,7 +292,7 @@ impl AllowList {
     }
 }
 
-/// The inline mark of an occurrence, if it has one that holds today.
+/// The inline mark of an occurrence, if there is one that is valid today.
 fn inline(occurrence: &Occurrence, today: Date, notices: &mut Vec<Notice>) -> Option<Allowance> {
     let text = &occurrence.mark.as_ref()?.text;
     let place = format!("{}:{}", occurrence.origin, occurrence.line);
@@ -298,22 +300,22 @@ fn inline(occurrence: &Occurrence, today: Date, notices: &mut Vec<Notice>) -> Op
     let until = match said.map(str::parse) {
         Some(Ok(until)) => Some(until),
         Some(Err(_)) => {
-            let message = "keyradius:allow is not obeyed: its date does not exist".to_owned();
+            let message = "keyradius:allow is not obeyed: its date is invalid".to_owned();
             notices.push(Notice { kind: "allow_ignored", place, message });
             return None;
         }
         None => None,
     };
     if expired(until, today) {
-        let message = until.map(|until: Date| format!("keyradius:allow ended on {until}, so what it allowed is back"));
+        let message = until.map(|until: Date| format!("keyradius:allow expired on {until}: the key is reported again"));
         notices.push(Notice { kind: "allow_expired", place, message: message.unwrap_or_default() });
         return None;
     }
     Some(Allowance { inline: true, place, reason: inline_reason(text), until })
 }
 
-/// The reason behind an inline mark. It is text of the input that stands beside a key, so whatever could be a part of
-/// one is cut off: it ends at the first quote, backslash, dashes of an armor or word longer than any real one.
+/// The reason after an inline mark. The text is input beside a key, so anything that could be part of a key is cut off:
+/// the reason ends at the first quote, backslash, armor dashes, or word longer than real words.
 fn inline_reason(text: &str) -> String {
     const LONGEST_WORD: usize = 24;
     let text = text.trim().trim_start_matches([':', '-', '=', ' ']);
@@ -337,7 +339,7 @@ fn is_hex(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A key's name in the form that [`key_names`] yields, if it is one.
+/// Converts the name of a key to the form that [`key_names`] yields; `None` if the text is not the name of a key.
 fn key_name(text: &str) -> Option<String> {
     let text = text.trim();
     if let Some(ssh) = text.strip_prefix("SHA256:") {
@@ -348,7 +350,7 @@ fn key_name(text: &str) -> Option<String> {
     (is_hex(&hex) && matches!(hex.len(), 40 | 64)).then_some(hex)
 }
 
-/// Every name of the key that an entry may use.
+/// All names of a key that an entry may use.
 fn key_names(finding: &Finding) -> impl Iterator<Item = String> + '_ {
     let spki = finding.key.map(|key| hex(&key.spki_sha256));
     let ssh = finding.public.as_ref().and_then(|public| public.ssh_sha256.clone());
@@ -356,7 +358,7 @@ fn key_names(finding: &Finding) -> impl Iterator<Item = String> + '_ {
     spki.into_iter().chain(ssh).chain(ciphertext).chain(finding.pgp_fingerprints.iter().cloned())
 }
 
-/// Whether the path, or a directory that it lies in, matches; relative to `base`. A pattern without a slash matches a
+/// Whether a path, or a directory above it, matches a pattern relative to `base`. A pattern without a slash matches a
 /// name at any depth, as in `.gitignore`.
 fn path_matches(pattern: &str, glob: &GlobMatcher, path: &Path, base: &Path, here: &Path) -> bool {
     let absolute = normal(&here.join(path));
@@ -368,7 +370,7 @@ fn path_matches(pattern: &str, glob: &GlobMatcher, path: &Path, base: &Path, her
         .any(|part| glob.is_match(part) || (anywhere && part.file_name().is_some_and(|name| glob.is_match(name))))
 }
 
-/// The path without `.` and `..`, by its text alone: what was scanned may be gone by now.
+/// Removes `.` and `..` from a path by its text alone, because the scanned file may be gone.
 fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {

@@ -1,4 +1,4 @@
-//! What was typed, and nothing else: no default that depends on the machine, no file is touched here.
+//! The command line as typed. Nothing here reads a file, and no default depends on the machine.
 
 pub(crate) mod explain;
 pub(crate) mod hook;
@@ -26,16 +26,16 @@ const STYLES: Styles = Styles::styled()
 const EXAMPLES: &str = "\
 Examples:
   keyradius scan                                 every key below the current directory, ranked
-  keyradius scan --fail-on signing src deploy    fail only if a key that signs was found
-  keyradius scan --format sarif -o out.sarif .   for code scanning
+  keyradius scan --fail-on signing src deploy    exit 1 only if a signing key was found
+  keyradius scan --format sarif -o out.sarif .   a report for code scanning
   git show HEAD:deploy.yaml | keyradius scan -   one file from a pipe
   keyradius explain code_signing                 who trusts such a key, and what to do now
 
 Environment:
-  KEYRADIUS_ALLOW_CORE=1   leaves core dumps and debuggers as the system has them, to debug keyradius itself. Without
-                           it, both are off before the first input is opened: a dump would contain keys
-  KEYRADIUS_SANDBOX=off    runs without Landlock and seccomp; `require` ends with an error where the kernel lacks them.
-                           `keyradius --version -v` shows what holds";
+  KEYRADIUS_ALLOW_CORE=1   Keep the system's settings for core dumps and debuggers, to debug keyradius itself. By
+                           default, both are disabled before any input is opened: a core dump would contain keys
+  KEYRADIUS_SANDBOX=off    Run without Landlock and seccomp; `require` exits with an error if the kernel lacks them.
+                           `keyradius --version -v` shows which protections are active";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -46,11 +46,11 @@ Examples:
   kubectl get secrets -A -o yaml | keyradius scan -
 
 Exit codes:
-  0    nothing at or above --fail-on
-  1    findings
+  0    no finding at or above --fail-on
+  1    findings at or above --fail-on
   2    wrong usage, or a fatal error
-  3    nothing found, but not everything could be read
-  130  interrupted; what was found until then is reported";
+  3    no such finding, but some input could not be read
+  130  interrupted; findings up to that point are reported";
 
 const JUDGE_EXAMPLES: &str = "\
 Examples:
@@ -58,11 +58,11 @@ Examples:
   keyradius scan --format facts -o ci.facts ci        on another
   keyradius judge web.facts ci.facts                  a key in one, its certificate in the other
 
-Facts hold no secret byte. What was not read when they were made stays a gap, and a file that was cut off is refused.
+Facts contain no secret bytes. Inputs that a scan could not read remain gaps. A truncated file is refused.
 
 Exit codes: those of `scan`.";
 
-/// Finds private keys wherever they lie and says what would still trust them.
+/// The command line: a command, or `--version`.
 #[derive(Debug, Parser)]
 #[command(
     name = "keyradius",
@@ -71,10 +71,10 @@ Exit codes: those of `scan`.";
     override_usage = "keyradius <COMMAND>\n       keyradius --version [--verbose]",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    about = "Finds leaked signing keys and says what would still trust them",
-    long_about = "Finds private keys, certificates and keystores wherever they have sprawled, says what would still \
-                  trust a signature made with them, and lists every other copy of a key, in any encoding.\n\n\
-                  No network. Nothing that is found is executed, and no secret byte is ever printed.",
+    about = "Finds leaked signing keys and reports what still trusts them",
+    long_about = "Finds private keys, certificates and keystores in any file, archive or encoding. Reports what would \
+                  still trust a signature made with them, and lists every other copy of a key.\n\n\
+                  keyradius uses no network, executes nothing it finds, and never prints a secret byte.",
     after_help = "`keyradius scan -h` lists the options of a scan.",
     after_long_help = EXAMPLES,
     arg_required_else_help = true,
@@ -83,13 +83,13 @@ Exit codes: those of `scan`.";
     styles = STYLES
 )]
 pub(crate) struct Args {
-    /// Print the version; with `-v` also how a scan is confined on this machine
+    /// Print the version; with `-v` also how this machine confines a scan
     #[arg(short = 'V', long, required = true)]
     pub(crate) version: bool,
-    /// With `--version`: core dumps, Landlock and seccomp, and what this system lacks of them
+    /// With `--version`: show the state of core dumps, Landlock and seccomp, and what this system lacks
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -97,38 +97,38 @@ pub(crate) struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Find every private key in files, directories and git histories, each once, ranked
+    /// Find private keys in files, directories and git histories; report each once, ranked
     #[command(after_long_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
-    /// Join the facts of other scans, and report on all of them as if one scan had found them
+    /// Join the facts of several scans, and report on them as if they were one scan
     #[command(after_long_help = JUDGE_EXAMPLES)]
     Judge(Box<JudgeArgs>),
-    /// Convert a report of a scan, or compare two
+    /// Convert a scan report, or compare two reports
     #[command(after_long_help = report::EXAMPLES)]
     Report(Box<report::ReportArgs>),
-    /// Keep keys out of commits and pushes: the hooks of git
+    /// Keep keys out of commits and pushes with git hooks
     #[command(subcommand)]
     Hook(hook::HookCommand),
-    /// Explain a role, a rule, a detector or a finding: what it means, and the playbook
+    /// Explain a role, rule, detector or finding, and show its playbook
     #[command(after_long_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
-    /// Rules of your own for ordinary secrets: check them, or convert those of gitleaks
+    /// Check your own rules for ordinary secrets, or convert gitleaks rules
     #[command(subcommand)]
     Rules(rules::RulesCommand),
     /// Print the JSON Schema of an output
     Schema {
-        /// Which output
+        /// Output to describe
         #[arg(value_enum, default_value_t = SchemaName::Report)]
         name: SchemaName,
     },
     /// Print a completion script for a shell
     Completions {
-        /// Which shell
+        /// Shell to complete for
         shell: clap_complete::Shell,
     },
     /// Print the manual page, or write one page per command into a directory
     Man {
-        /// Where to write the pages
+        /// Existing directory to write the pages to
         dir: Option<PathBuf>,
     },
 }
@@ -138,16 +138,16 @@ pub(crate) enum Command {
 pub(crate) enum SchemaName {
     /// `scan --format json`
     Report,
-    /// A line of `scan --format facts`
+    /// One line of `scan --format facts`
     Facts,
     /// `report diff --format json`
     Diff,
 }
 
-/// `auto`, `always` or `never`.
+/// When to use an optional part of the output: `auto`, `always` or `never`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// If it makes sense where the output goes
+    /// If the output supports it
     #[default]
     Auto,
     /// Always
@@ -166,73 +166,73 @@ pub(crate) enum AutoNever {
     Never,
 }
 
-/// How findings are judged and told: for `scan` and `judge`.
+/// Options for judging and reporting findings, shared by `scan` and `judge`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
 pub(crate) struct TellArgs {
-    /// How to report
+    /// Format of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Output")]
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) out: OutArgs,
-    /// Leave out times, so that equal input gives equal bytes; `SOURCE_DATE_EPOCH` does so too
+    /// Omit times, so that the same input gives the same bytes; `SOURCE_DATE_EPOCH` sets a fixed time instead
     #[arg(long, hide_short_help = true, help_heading = "Output")]
     pub(crate) reproducible: bool,
 
-    /// What makes the exit code 1: any, signing, T0..T4, 0.0..10.0 or none [default: any]
+    /// Exit 1 for these findings: any, signing, T0..T4, 0.0..10.0 or none [default: any]
     #[arg(long, value_name = "WHAT", value_parser = FailOn::parse, help_heading = "Exit code",
           long_help = FAIL_ON_HELP)]
     pub(crate) fail_on: Option<FailOn>,
-    /// Also exit 3 if files of a known format could not be opened
+    /// Exit 3 also if files of a recognised format were not opened
     #[arg(long, help_heading = "Exit code")]
     pub(crate) strict: bool,
-    /// Exit 0 whatever was found; 3 if not everything could be read
+    /// Exit 0 even with findings; still exit 3 if some input could not be read
     #[arg(long, help_heading = "Exit code")]
     pub(crate) exit_zero: bool,
 
-    /// Keys that many people have, beside the built-in list: the format of `detectors/data/known-keys.tsv`
+    /// Further list of publicly known keys, in the format of `detectors/data/known-keys.tsv`
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Run")]
     pub(crate) known_keys: Vec<PathBuf>,
-    /// A block list of published and weak keys, as the badkeys project publishes it
+    /// Block list of published and weak keys, as published by the badkeys project
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Run")]
     pub(crate) badkeys_blocklist: Option<PathBuf>,
-    /// The day that expiries are measured against
+    /// Date that expiry dates are compared with
     #[arg(long, value_name = "DATE", hide = true)]
     pub(crate) today: Option<jiff::civil::Date>,
-    /// Threads; 0 means one per core, and at most four per core are made [default: 0]
+    /// Number of threads, at most four per core; 0 means one per core [default: 0]
     #[arg(short, long, value_name = "N", help_heading = "Run")]
     pub(crate) jobs: Option<usize>,
-    /// Configuration [default: keyradius.toml here or above, up to the repository's root]
+    /// Configuration file [default: keyradius.toml here or above, up to the repository's root]
     #[arg(short, long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Run")]
     pub(crate) config: Option<PathBuf>,
-    /// Read no configuration, and obey no `keyradius:allow` marks
+    /// Ignore the configuration and all `keyradius:allow` marks
     #[arg(long, help_heading = "Run")]
     pub(crate) no_config: bool,
-    /// Obey no `keyradius:allow` marks beside keys
+    /// Ignore `keyradius:allow` marks beside keys
     #[arg(long, hide_short_help = true, help_heading = "Run")]
     pub(crate) no_inline_allow: bool,
 }
 
-/// Where a report goes and how it looks: for `scan`, `judge` and `report`.
+/// Options for the destination and appearance of a report, shared by `scan`, `judge` and `report`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
 pub(crate) struct OutArgs {
     /// Where to write the report [default: standard output]
     #[arg(short, long, value_name = "FILE", help_heading = "Output", long_help = OUTPUT_HELP)]
     pub(crate) output: Option<PathBuf>,
-    /// Print the report only: no summary, no notices
+    /// Print only the report: no summary, no notes
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Every place, every name and the whole ledger of each finding
+    /// Show every place, every name and the full score breakdown of each finding
     #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
-    /// List what could not be read
+    /// List inputs that could not be read
     #[arg(long, help_heading = "Output")]
     pub(crate) show_skipped: bool,
-    /// List certificates and public keys that belong to no private key found
+    /// List certificates and public keys without a matching private key
     #[arg(long, help_heading = "Output")]
     pub(crate) show_public: bool,
-    /// Colour: `auto`, `always` or `never`
+    /// When to use colour: `auto`, `always` or `never`
     #[arg(
         long,
         value_enum,
@@ -243,18 +243,18 @@ pub(crate) struct OutArgs {
         help_heading = "Output"
     )]
     pub(crate) color: When,
-    /// Links to files on terminals that can follow them
+    /// Link file names on terminals that support hyperlinks
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
     pub(crate) hyperlink: AutoNever,
 }
 
-/// What was typed after `judge`.
+/// Arguments of `judge`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct JudgeArgs {
-    /// Facts, as `scan --format facts` writes them; `-` is standard input
+    /// Facts files written by `scan --format facts`; `-` is standard input
     #[arg(value_name = "FACTS", required = true)]
     pub(crate) facts: Vec<PathBuf>,
-    /// Most bytes of facts to read in all: they are held in memory
+    /// Maximum total size of the facts, which are held in memory
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "256MiB", hide_short_help = true,
           help_heading = "Limits")]
     pub(crate) max_facts: u64,
@@ -263,41 +263,41 @@ pub(crate) struct JudgeArgs {
     pub(crate) tell: TellArgs,
 }
 
-/// What was typed after `scan`.
+/// Arguments of `scan`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
 pub(crate) struct ScanArgs {
-    /// Files and directories; `-` is standard input [default: .]
+    /// Files and directories to scan; `-` is standard input [default: .]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) tell: TellArgs,
-    /// Progress on standard error: `auto`, `always` or `never`
+    /// When to show progress on standard error: `auto`, `always` or `never`
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
     pub(crate) progress: When,
 
-    /// Which part of each git history: all, head, none, or the commits A..B or A...B [default: all]
+    /// Part of each git history to scan: all, head, none, A..B or A...B [default: all]
     #[arg(long, value_name = "WHAT", value_parser = History::parse, help_heading = "Scan", long_help = HISTORY_HELP)]
     pub(crate) history: Option<History>,
-    /// Only commits made since then, such as 2026-01-31 or 90d
+    /// Scan only commits made since this date or age, such as 2026-01-31 or 90d
     #[arg(long, value_name = "WHEN", value_parser = units::Since::parse, help_heading = "Scan")]
     pub(crate) since: Option<units::Since>,
-    /// Build every git object before it is looked at: slow, and for comparison only
+    /// Rebuild every git object before searching it: slow, for comparison only
     #[arg(long, hide = true)]
     pub(crate) no_delta_shortcut: bool,
-    /// Leave out what is not of this kind: `signing` looks for keys alone, and for no ordinary secret
+    /// Report only this kind: `signing` searches for keys, not for ordinary secrets
     #[arg(long, value_enum, value_name = "WHAT", hide_short_help = true, help_heading = "Scan")]
     pub(crate) only: Option<Only>,
-    /// Try no passwords on locked keystores
+    /// Do not try passwords on locked keystores
     #[arg(long, hide_short_help = true, help_heading = "Scan")]
     pub(crate) no_passwords: bool,
-    /// Stay on the file system of each path
+    /// Do not enter other file systems below a path
     #[arg(long, help_heading = "Scan")]
     pub(crate) one_file_system: bool,
 
-    /// What the digests of ordinary secrets in facts are made with, for those who join them: a file of 32 bytes or more that
-    /// nobody else may read
+    /// Key for the digests of ordinary secrets in facts, so that `judge` can join facts made with the same key: a file
+    /// of 32 bytes or more that only you can read
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
     pub(crate) join_key: Option<PathBuf>,
 
@@ -305,40 +305,40 @@ pub(crate) struct ScanArgs {
     pub(crate) limits: LimitArgs,
 }
 
-/// Limits as they were typed.
+/// Options for the limits of a scan; `None` where nothing was typed.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct LimitArgs {
-    /// Largest file to read, such as 64MiB [default: none]
+    /// Maximum size of a file to read, such as 64MiB [default: none]
     #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_file_size: Option<u64>,
-    /// Most bytes to unpack from one file [default: 64GiB, and 256MiB of text encodings]
+    /// Maximum bytes to unpack from one file [default: 64GiB, and 256MiB from text encodings]
     #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_expanded: Option<u64>,
-    /// How many times its size to unpack from one file of more than 4MiB [default: 250]
+    /// Maximum ratio of unpacked size to file size, for files of more than 4MiB [default: 250]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_ratio: Option<u64>,
-    /// Most members to read of the archives in one file [default: 5000000]
+    /// Maximum number of archive members to read from one file [default: 5000000]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_members: Option<u64>,
-    /// Most memory for what has to be held of the archives in one file [default: 160MiB]
+    /// Maximum memory for the archives in one file [default: 160MiB]
     #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_held: Option<u64>,
-    /// How many wrappers deep to look [default: 12]
+    /// Maximum depth of nested archives and encodings [default: 12]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_depth: Option<u32>,
-    /// Longest time for the matches of one file, such as 500ms or 2m [default: 60s]
+    /// Maximum time to examine the matches in one file, such as 500ms or 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
     pub(crate) timeout_per_file: Option<Duration>,
-    /// Longest time for unpacking one file [default: 15m]
+    /// Maximum time to unpack one file [default: 15m]
     #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
     pub(crate) timeout_per_archive: Option<Duration>,
-    /// Most work on passwords for locked keystores, in time of one core: counted, not timed [default: 20s]
+    /// Maximum work to open locked keystores, in nominal time of one core: counted, not timed [default: 20s]
     #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_password_work: Option<Duration>,
 }
 
 impl LimitArgs {
-    /// The limits of a run: what was typed, else what the configuration says, else the defaults.
+    /// The limits of a run: the typed value, else that of the configuration, else the default.
     pub(crate) fn over(self, config: &Self) -> Limits {
         let default = Limits::default();
         let expanded = self.max_expanded.or(config.max_expanded);
@@ -361,31 +361,33 @@ impl LimitArgs {
     }
 }
 
-/// Whether this is standard input.
+/// Whether a path is `-`, which means standard input.
 pub(crate) fn is_stdin(target: &Path) -> bool {
     target.as_os_str() == "-"
 }
 
 const OUTPUT_HELP: &str = "\
-Where to write the report [default: standard output]. A file is written beside its place and renamed when it is whole: \
-a full disk or a kill leaves the old report. An old file keeps its permissions, a new one gets those of the umask. \
-Pipes and devices are written in place. A symbolic link is refused: name the file that it points to.";
+Where to write the report [default: standard output]. The report is written to a new file in the same directory and \
+renamed when complete, so a full disk or a killed process leaves the old report unchanged. An existing file keeps its \
+permissions; a new file gets those of the umask. Pipes and devices are written directly. A symbolic link is refused: \
+name the file that it points to.";
 
 const HISTORY_HELP: &str = "\
-Which part of each git history is read, beside the files of the work tree [default: all]:
-  all    every object that is stored: all branches, stashes, amended and dropped commits, loose and packed
-  head   what the current commit holds
-  none   nothing: files only
-  A..B   what commits hold that lead to B and not to A, such as main..topic, v1.0.. or @{upstream}..
-  A...B  what commits hold that lead to B and not to the commit where A and B parted
-A and B are written as for git (gitrevisions). With --since both must hold.";
+Part of each git history to scan, in addition to the files of the work tree [default: all]:
+  all    every stored object: all branches, stashes, amended and dropped commits, loose and packed
+  head   the files of the current commit
+  none   no history: files only
+  A..B   commits reachable from B but not from A, such as main..topic, v1.0.. or @{upstream}..
+  A...B  commits reachable from B but not from the merge base of A and B
+A and B are git revisions (see gitrevisions). With --since, commits must satisfy both options.";
 
 const FAIL_ON_HELP: &str = "\
-What makes the exit code 1 [default: any]:
-  none       nothing
-  any        every finding of severity 2.0 or more: below are notes, such as published test keys; of ordinary
-             secrets those that still open something
-  signing    every key whose role is to sign things that others trust
-  T0 to T4   every key of that tier or a wider one; no ordinary secret has one
-  0.0..10.0  every finding of that severity or more, notes too. Ordinary secrets have 5.5 where they publish packages,
-             4.5 for accounts, 3.5 for services, 2.5 for passwords, 1.0 where they open nothing by themselves";
+Exit 1 for these findings [default: any]:
+  none       no findings
+  any        findings of severity 2.0 or more, with ordinary secrets that still open something; findings
+             below 2.0 are notes, such as published test keys
+  signing    keys whose role is to sign things that others trust
+  T0 to T4   keys of this tier or a wider one; ordinary secrets have no tier
+  0.0..10.0  findings of this severity or more, including notes. Ordinary secrets have 5.5 if they publish
+             packages, 4.5 for accounts, 3.5 for services, 2.5 for passwords, and 1.0 if they open nothing
+             by themselves";

@@ -1,18 +1,18 @@
-//! Choices with a meaning: the format of a report, and what makes a scan fail.
+//! Values of options: the format of a report, and what makes a scan fail.
 
 use clap::ValueEnum;
 use keyradius_detectors::radius::{Finding, SecretFinding, Tier};
 
 use crate::units;
 
-/// What is looked for, where it is not everything.
+/// The kind that a scan is restricted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Only {
     /// Keys, certificates and keystores
     Signing,
 }
 
-/// Severities below this (in tenths) are notes: shown, and no reason to fail unless asked for by number.
+/// Findings below this severity (in tenths) are notes: reported, but failing a scan only under a severity `--fail-on`.
 pub(crate) const NOTE_BELOW: i32 = keyradius_detectors::radius::rank::NOTE;
 
 /// What makes a scan fail.
@@ -20,7 +20,7 @@ pub(crate) const NOTE_BELOW: i32 = keyradius_detectors::radius::rank::NOTE;
 pub(crate) enum FailOn {
     /// Nothing.
     None,
-    /// Every finding that is no note.
+    /// Every finding that is not a note.
     #[default]
     Any,
     /// Every key that signs.
@@ -32,7 +32,7 @@ pub(crate) enum FailOn {
 }
 
 impl FailOn {
-    /// From what a person wrote.
+    /// Parses the value of `--fail-on`, in any case of letters.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         Ok(match text.to_ascii_lowercase().as_str() {
             "none" => Self::None,
@@ -52,7 +52,7 @@ impl FailOn {
         })
     }
 
-    /// Whether this finding makes the scan fail.
+    /// Whether a finding makes the scan fail.
     pub(crate) fn fails(self, finding: &Finding) -> bool {
         let note = finding.severity < NOTE_BELOW;
         match self {
@@ -64,7 +64,7 @@ impl FailOn {
         }
     }
 
-    /// Whether this ordinary secret makes the scan fail. It has no tier, and signs nothing.
+    /// Whether an ordinary secret makes the scan fail. Ordinary secrets have no tier and sign nothing.
     pub(crate) fn fails_secret(self, finding: &SecretFinding) -> bool {
         match self {
             Self::None | Self::Signing | Self::Tier(_) => false,
@@ -80,7 +80,7 @@ mod tests {
     use crate::report::samples;
 
     #[test]
-    fn what_a_person_writes() {
+    fn values_of_fail_on_are_parsed() {
         for (text, meant) in [
             ("none", Some(FailOn::None)),
             ("any", Some(FailOn::Any)),

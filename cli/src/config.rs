@@ -1,6 +1,7 @@
-//! `keyradius.toml`: defaults of a scan, and what is allowed.
+//! `keyradius.toml`: defaults of a scan, and which findings are allowed.
 //!
-//! It is read from the user's own tree only, never from what is scanned: a scanned tree cannot silence its scanner.
+//! The configuration is read from the user's own tree only, never from scanned content: a scanned tree cannot silence
+//! its scanner.
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +19,10 @@ use crate::rules::{RawExcuse, RawSecret, Rules};
 use crate::suggest;
 use crate::units;
 
-/// The name that is looked for.
+/// The file name of a configuration.
 const NAME: &str = "keyradius.toml";
 
-/// What a configuration says, checked.
+/// A checked configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     pub(crate) jobs: Option<usize>,
@@ -35,7 +36,7 @@ pub(crate) struct Config {
     pub(crate) rules: Rules,
 }
 
-/// The file as it is written.
+/// The configuration file as parsed, not yet checked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawConfig {
@@ -64,8 +65,8 @@ struct RawScan {
     max_password_work: Option<Spanned<Value>>,
 }
 
-/// The nearest `keyradius.toml` in this directory or above it, up to the root of the repository; outside of a
-/// repository, in this directory only. Nothing if no target lies in the tree that it governs.
+/// Finds the nearest `keyradius.toml` in this directory or above it, up to the root of the repository; outside a
+/// repository, in this directory only. Returns `None` if no target is below the directory of that file.
 pub(crate) fn find(here: &Path, targets: &[PathBuf]) -> Option<PathBuf> {
     let root = repository::around(here);
     let found = here
@@ -81,18 +82,18 @@ pub(crate) fn find(here: &Path, targets: &[PathBuf]) -> Option<PathBuf> {
 }
 
 impl Config {
-    /// Reads and checks the file at `path`, called `name` in messages. `asked` says that the user named it.
+    /// Reads and checks the file at `path`, called `name` in messages. `asked`: whether the user named the file.
     pub(crate) fn read(path: &Path, name: &Path, asked: bool) -> Result<Self, Failure> {
         let name = printable_path(name);
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::new(format!("cannot read configuration {name}: {}", plain(&error)))
-                .hint("name a TOML file with --config, or go without one: --no-config")
+                .hint("name a TOML file with --config, or use --no-config")
         })?;
         let base = path.parent().map(|parent| parent.canonicalize().unwrap_or_else(|_| parent.to_owned()));
         Self::parse(&text, &name, base.unwrap_or_default(), asked)
     }
 
-    /// Checks the text of a configuration that lies in `base`.
+    /// Parses and checks the text of a configuration in the directory `base`.
     pub(crate) fn parse(text: &str, name: &str, base: PathBuf, asked: bool) -> Result<Self, Failure> {
         let at = |offset: usize| format!("{name}:{}", line_of(text, offset));
         let raw: RawConfig = toml::from_str(text).map_err(|error| {
@@ -141,7 +142,7 @@ impl Config {
     }
 }
 
-/// A setting that takes what its flag takes, as a string or a bare number.
+/// Parses a setting, which accepts the same values as the flag of the same name, as a string or a bare number.
 fn setting<T>(
     key: &str,
     value: Option<Spanned<Value>>,
@@ -157,19 +158,19 @@ fn setting<T>(
         other => other.type_str().to_owned(),
     };
     parse(&text).map(Some).map_err(|expected| {
-        Failure::new(format!("{place}: {key} = {text:?}: {expected}")).hint("it takes what the flag of that name takes")
+        Failure::new(format!("{place}: {key} = {text:?}: {expected}"))
+            .hint("use a value that the flag of the same name accepts")
     })
 }
 
-/// Line of a byte, from 1.
+/// The line of the byte at `offset`, counted from 1.
 fn line_of(text: &str, offset: usize) -> usize {
     1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
 }
 
-/// From serde's ``unknown field `a`, expected one of `b`, `c` ``: which one was meant.
+/// Suggests the intended name for serde's message ``unknown field `a`, expected one of `b`, `c` ``.
 fn unknown_key_hint(message: &str) -> String {
-    let otherwise =
-        "docs/config.md lists what a configuration may hold; [scan] takes the options of `keyradius scan --help`";
+    let otherwise = "docs/config.md lists all settings; [scan] accepts the options of `keyradius scan --help`";
     if !message.contains("unknown field") {
         return otherwise.to_owned();
     }
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_in_the_manual() {
+    fn every_setting_is_in_the_manual() {
         let manual = include_str!("../../docs/config.md");
         let unknown = Config::parse("[scan]\nno_such_key = 1\n", "x.toml", PathBuf::new(), false);
         let message = unknown.expect_err("an unknown key").to_string();
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_line_and_remedy() {
+    fn mistakes_are_reported_with_line_and_hint() {
         for (text, error, hint) in [
             ("[scan]\nfail_onn = 'any'\n", "keyradius.toml:2: unknown field `fail_onn`", "did you mean `fail_on`?"),
             ("\n[[allow]]\npth = 'a'\n", "keyradius.toml:3: unknown field `pth`", "did you mean `path`?"),
@@ -232,7 +233,7 @@ mod tests {
             ("[scan]\nmax_file_size = 'big'\n", "keyradius.toml:2: max_file_size = \"big\"", "the flag"),
             ("[scan]\njobs = \n", "keyradius.toml:2: ", "docs/config.md"),
             ("[[allow]]\npath = 'a'\n", "keyradius.toml:1: [[allow]]: no reason", "reason = "),
-            ("[[allow]]\nreason = 'x'\n", "keyradius.toml:1: [[allow]]: does not say what", "exactly one"),
+            ("[[allow]]\nreason = 'x'\n", "keyradius.toml:1: [[allow]]: must name what to allow", "exactly one"),
             ("[[allow]]\npath = 'a'\nkey = 'b'\nreason = 'x'\n", "[[allow]]: finding, key and path", "exactly one"),
             ("[[allow]]\nkey = 'b'\nreason = 'x'\n", "[[allow]]: key = \"b\" is not a key identity", "64 hex"),
             ("[[allow]]\nfinding = 'pkcs8'\nreason = 'x'\n", "[[allow]]: finding = \"pkcs8\" is not", "kr1:"),

@@ -1,25 +1,25 @@
-//! How a run ends: exit codes, and errors that a person can act on.
+//! Exit codes, and errors that a person can act on.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// Exit codes. Documented in `keyradius scan --help`; never change one.
+/// Exit codes, as documented in `keyradius scan --help`. They never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Nothing at or above `--fail-on`.
+    /// No finding at or above `--fail-on`.
     Nothing,
-    /// Findings.
+    /// Findings at or above `--fail-on`.
     Findings,
     /// Wrong usage or a fatal error.
     Failure,
-    /// Nothing found, but not everything could be read.
+    /// No such finding, but some input could not be read.
     Incomplete,
-    /// Ctrl-C.
+    /// The user pressed Ctrl-C.
     Interrupted,
 }
 
 impl Exit {
-    /// The number the shell sees.
+    /// The exit status of the process.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Nothing => 0,
@@ -30,7 +30,7 @@ impl Exit {
         }
     }
 
-    /// How a scan ends.
+    /// The exit code of a scan.
     pub(crate) const fn of_scan(outcome: Outcome, strict: bool, exit_zero: bool) -> Self {
         if outcome.interrupted {
             Self::Interrupted
@@ -50,21 +50,21 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What decides how a scan ends.
+/// The facts that decide the exit code of a scan.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "four independent facts about a run")]
 pub(crate) struct Outcome {
-    /// A finding stands at or above `--fail-on`.
+    /// There is a finding at or above `--fail-on`.
     pub(crate) failing: bool,
-    /// Something could not be read.
+    /// Some input could not be read.
     pub(crate) incomplete: bool,
-    /// Files of a known format were not opened.
+    /// Files of a recognised format were not opened.
     pub(crate) unopened: bool,
-    /// Ctrl-C.
+    /// The user pressed Ctrl-C.
     pub(crate) interrupted: bool,
 }
 
-/// A run that cannot go on. What, where and why in `message`; what next in `hint`.
+/// A fatal error. `message` says what happened, where and why; `hint` says what to do next.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
@@ -72,12 +72,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What, where, why.
+    /// An error with a message and no hint.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
 
-    /// What next.
+    /// Adds a hint: what to do next.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -95,7 +95,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The operating system's word without its number.
+/// The text of an error of the operating system, in lower case and without its number.
 pub(crate) fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scan_ends_with_the_code_that_says_most() {
+    fn the_exit_code_reports_the_most_important_outcome() {
         let nothing = Outcome::default();
         let failing = Outcome { failing: true, ..nothing };
         let gaps = Outcome { incomplete: true, ..nothing };
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_next() {
+    fn errors_end_with_their_hint() {
         let failure = Failure::new("cannot read a.toml: denied").hint("check its permissions");
         assert_eq!(failure.to_string(), "error: cannot read a.toml: denied\nhint: check its permissions");
     }

@@ -54,15 +54,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error of clap, which repeats what was typed: a shell may have filled in the names of files.
+/// Escapes an error of clap, which repeats the typed arguments: a shell may have expanded them to file names.
 fn printable(error: clap::Error) -> clap::Error {
     let typed: Vec<_> = std::env::args_os().map(|arg| escape(&printable_path(Path::new(&arg)))).collect();
     if !error.use_stderr() || typed.iter().zip(std::env::args_os()).all(|(shown, arg)| **shown == *arg) {
         return error;
     }
-    Args::try_parse_from(typed).err().filter(clap::Error::use_stderr).unwrap_or_else(|| {
-        Args::command().error(error.kind(), "an argument cannot be understood; put `--` before names of files")
-    })
+    Args::try_parse_from(typed)
+        .err()
+        .filter(clap::Error::use_stderr)
+        .unwrap_or_else(|| Args::command().error(error.kind(), "cannot parse an argument; put `--` before file names"))
 }
 
 fn run(args: Args, guard: Guard) -> Result<Exit, Failure> {

@@ -1,8 +1,9 @@
-//! Moments that foreign bytes or a wrong clock may have chosen: nothing here fails or panics, whatever the number.
+//! Moments that untrusted input or a wrong clock may have chosen. Nothing here fails or panics, whatever the number.
 //!
-//! A moment is a number of seconds since 1970. It is shown and compared as a day of the civil calendar, UTC, from the first of the year
-//! -9999 to the last of 9999; what is beyond is shown as the first or the last second of these. A `jiff::Timestamp` ends
-//! a day earlier, before the `99991231235959Z` that RFC 5280 gives to certificates without an end.
+//! A moment is a number of seconds since 1970. Moments are shown and compared as days of the civil calendar, UTC, from
+//! the first of the year -9999 to the last of 9999; moments beyond are shown as the first or last second of that range.
+//! A `jiff::Timestamp` ends a day earlier, before the `99991231235959Z` that RFC 5280 gives to certificates without an
+//! end.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +14,7 @@ const DAY: i64 = 86_400;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// The time of this machine, as far as a [`Timestamp`] goes.
+/// The time of this machine, clamped to the range of [`Timestamp`].
 pub(crate) fn now() -> Timestamp {
     of_system(SystemTime::now())
 }
@@ -60,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// Every power of two and its neighbours, either sign: where sums, products and calendars end.
+    /// Test values: every power of two and its neighbours, with either sign, and the limits of calendars.
     fn extremes() -> Vec<i64> {
         let powers = (0..63).flat_map(|bit| [-1, 0, 1].map(|near| (1i64 << bit).saturating_add(near)));
         let calendar = [253_402_207_200, 253_402_300_799, 253_402_300_800, -377_705_116_800, -62_167_219_200];
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn no_moment_fails_and_order_is_kept() {
+    fn every_moment_is_valid_and_order_is_kept() {
         let mut all = extremes();
         all.sort_unstable();
         for pair in all.windows(2) {
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_moments_are_what_everybody_says() {
+    fn ordinary_moments_have_their_usual_text() {
         for (seconds, shown) in [
             (0, "1970-01-01T00:00:00Z"),
             (-1, "1969-12-31T23:59:59Z"),
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_clock_is_refused() {
+    fn every_clock_is_accepted() {
         let years = |n: u64| Duration::from_secs(n * 365 * 86_400);
         for (time, at) in [
             (Some(UNIX_EPOCH), 0),

@@ -1,4 +1,4 @@
-//! A line of progress on a terminal. It only reads counters that the engine keeps.
+//! A progress line on a terminal, which reads the counters of the engine.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,7 +13,7 @@ use crate::report::words;
 pub(crate) struct ProgressLine(ProgressBar);
 
 impl ProgressLine {
-    /// Starts, if `shown`.
+    /// Starts showing progress, if `shown`.
     pub(crate) fn start(progress: &Arc<Progress>, shown: bool) -> Option<Self> {
         if !shown {
             return None;

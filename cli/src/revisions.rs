@@ -1,9 +1,9 @@
-//! Revisions as git reads them, by libgit2: `@{upstream}`, `main@{yesterday}`, `:/message`, and merge bases.
+//! Resolves git revisions such as `@{upstream}`, `main@{yesterday}` and `:/message`, and merge bases, with libgit2.
 //!
-//! It reads the configuration, files that it includes too, which the reader of histories does not. So it is asked only about names
-//! that the user typed and that refs and objects do not explain, and only in repositories of the user: libgit2 refuses those of others
-//! (`safe.directory`). It runs where everything else runs that reads foreign bytes, in the confined process, and has little time: it
-//! opens pipes that lie in the place of files.
+//! Unlike the history reader, libgit2 reads the configuration of a repository and the files that it includes. So
+//! libgit2 resolves only names that the user typed and that are not refs or object ids, and only in the user's own
+//! repositories: it refuses those of other users (`safe.directory`). Like all code that reads untrusted bytes, libgit2
+//! runs in the confined process. Its time is limited, because it opens pipes that are in the place of files.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -13,10 +13,10 @@ use git2::{Error, Object, Repository, RepositoryOpenFlags};
 use keyradius_core::blob::printable_path;
 use keyradius_core::git::Revisions;
 
-/// How long it may take. Reflogs and graphs of large repositories take less than a second.
+/// Time limit of one question. Reflogs and graphs of large repositories take less than a second.
 const TIME: Duration = Duration::from_secs(10);
 
-/// libgit2 as a reader of revisions.
+/// Resolves revisions with libgit2.
 #[derive(Debug)]
 pub(crate) struct Libgit2;
 
@@ -38,7 +38,7 @@ impl Revisions for Libgit2 {
     }
 }
 
-/// Asks on a thread of its own, which is left to itself if it does not answer.
+/// Runs a question on a separate thread, which is abandoned if it does not answer in time.
 fn in_time(
     git_dir: &Path,
     ask: impl FnOnce(&Repository) -> Result<String, Error> + Send + 'static,
@@ -49,24 +49,23 @@ fn in_time(
         let asked = open(&git_dir).and_then(|repository| ask(&repository).map_err(|error| said(&error)));
         drop(done.send(asked));
     };
-    std::thread::Builder::new().spawn(work).map_err(|error| format!("no thread for libgit2: {error}"))?;
+    std::thread::Builder::new().spawn(work).map_err(|error| format!("cannot start a thread for libgit2: {error}"))?;
     answer.recv_timeout(TIME).unwrap_or_else(|_| {
-        Err(format!("libgit2 did not answer in {} seconds: name a ref or the digits of a commit", TIME.as_secs()))
+        Err(format!("libgit2 did not answer in {} seconds: use a ref or a commit id", TIME.as_secs()))
     })
 }
 
 fn open(git_dir: &Path) -> Result<Repository, String> {
     let nothing: [&Path; 0] = [];
-    Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, nothing).map_err(|error| {
-        format!("libgit2 cannot open this repository ({}): name a ref or the digits of a commit", said(&error))
-    })
+    Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, nothing)
+        .map_err(|error| format!("libgit2 cannot open this repository ({}): use a ref or a commit id", said(&error)))
 }
 
 fn peeled<'r>(repository: &'r Repository, revision: &str) -> Result<Object<'r>, Error> {
     repository.revparse_single(revision)?.peel(git2::ObjectType::Commit)
 }
 
-/// Of several upstreams of a branch git means the first and libgit2 the last: neither is taken.
+/// Refuses `@{upstream}` if a branch has several: git would use the first, libgit2 the last.
 fn one_upstream(repository: &Repository, revision: &str) -> Result<(), Error> {
     if !revision.to_ascii_lowercase().contains("@{u") {
         return Ok(());
@@ -77,10 +76,10 @@ fn one_upstream(repository: &Repository, revision: &str) -> Result<(), Error> {
     config.entries(Some(r"^branch\..*\.merge$"))?.for_each(|entry| {
         several |= !names.insert(entry.name_bytes().to_owned());
     })?;
-    if several { Err(Error::from_str("a branch with several upstreams: name the one that is meant")) } else { Ok(()) }
+    if several { Err(Error::from_str("a branch has several upstreams: name one of them")) } else { Ok(()) }
 }
 
-/// Its message, which may quote names of the repository.
+/// The message of an error, escaped because it may quote names from the repository.
 fn said(error: &Error) -> String {
     printable_path(Path::new(error.message()))
 }

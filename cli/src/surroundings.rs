@@ -1,4 +1,4 @@
-//! What the machine around the command says: terminals, environment, directory, clock. Read once, here only.
+//! The machine around the command: terminals, environment, current directory, clock. Read once, and only here.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -17,44 +17,44 @@ use crate::moment;
 pub(crate) struct Surroundings {
     /// The current directory.
     pub(crate) directory: PathBuf,
-    /// Standard output is a terminal.
+    /// Whether standard output is a terminal.
     pub(crate) stdout_terminal: bool,
-    /// Standard error is a terminal.
+    /// Whether standard error is a terminal.
     pub(crate) stderr_terminal: bool,
-    /// Columns of the terminal, where there is one.
+    /// Width of the terminal in columns, if there is a terminal.
     pub(crate) columns: Option<usize>,
-    /// A CI system runs this.
+    /// Whether a CI system runs the command (`CI` is set).
     pub(crate) ci: bool,
-    /// `TERM=dumb`.
+    /// Whether `TERM` is `dumb`.
     pub(crate) dumb: bool,
-    /// `NO_COLOR` is set and not empty (<https://no-color.org>).
+    /// Whether `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub(crate) no_color: bool,
-    /// `CLICOLOR_FORCE` or `FORCE_COLOR` is set, not empty and not `0`.
+    /// Whether `CLICOLOR_FORCE` or `FORCE_COLOR` is set, not empty and not `0`.
     pub(crate) force_color: bool,
-    /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch>), as it stands.
+    /// The value of `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch>), not parsed.
     pub(crate) source_date_epoch: Option<String>,
-    /// All variables of the environment: those of git and of hook managers tell a hook what it is asked.
+    /// All environment variables. Git and hook managers pass data to hooks in them.
     pub(crate) variables: Variables,
-    /// The time.
+    /// The current time.
     pub(crate) now: Timestamp,
 }
 
-/// The variables of the environment.
+/// The environment variables.
 #[derive(Clone, Default)]
 pub(crate) struct Variables(BTreeMap<OsString, OsString>);
 
 impl Variables {
-    /// What a variable is set to, if it is set.
+    /// The value of a variable, if it is set.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    /// The same as text; `None` if it is not UTF-8.
+    /// The value of a variable as text; `None` if it is not set or not UTF-8.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.to_str()
     }
 
-    /// Their names, sorted; those that are text.
+    /// The sorted names of all variables whose name is UTF-8.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().filter_map(|name| name.to_str())
     }
@@ -66,7 +66,7 @@ impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Variables {
     }
 }
 
-/// Their number alone: an environment holds passwords.
+/// Prints only the number of variables, because environments contain passwords.
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} variables", self.0.len())
@@ -74,14 +74,14 @@ impl fmt::Debug for Variables {
 }
 
 impl Surroundings {
-    /// The real ones.
+    /// Reads the surroundings of this process.
     pub(crate) fn real() -> Result<Self, Failure> {
         let variables: Variables = std::env::vars_os().collect();
         let value = |name: &str| variables.get(name).filter(|value| !value.is_empty());
         let set = |name: &str| value(name).is_some();
         let forced = |name: &str| value(name).is_some_and(|value| value != "0");
         let directory = std::env::current_dir().map_err(|error| {
-            Failure::new(format!("cannot tell the current directory: {error}")).hint("change to one that exists")
+            Failure::new(format!("cannot find the current directory: {error}")).hint("change to an existing directory")
         })?;
         Ok(Self {
             directory,

@@ -1,4 +1,4 @@
-//! Sizes and times as people write them.
+//! Parses sizes, durations and moments as people write them.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use jiff::civil::Date;
 
 use crate::moment;
 
-/// `64MiB`, `64M`, `64MB`, `4096`, `none`: bytes. `K`, `M`, `G` and `KiB` ... are powers of 1024, `KB` ... of 1000.
+/// Parses a size in bytes: `64MiB`, `64M`, `64MB`, `4096`, `none`. `K`, `KiB` and so on are powers of 1024, `KB` of
+/// 1000.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a size such as 64MiB, 500MB, 4096 or none".to_owned();
     if text.eq_ignore_ascii_case("none") {
@@ -32,7 +33,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     whole.checked_add(thousandths * (factor / 1000) + thousandths * (factor % 1000) / 1000).ok_or_else(too_large)
 }
 
-/// `60`, `60s`, `1.5s`, `500ms`, `2m`, `1h`, `none`.
+/// Parses a duration: `60`, `60s`, `1.5s`, `500ms`, `2m`, `1h`, `none`. A bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a time such as 500ms, 60s, 2m or none".to_owned();
     if text.eq_ignore_ascii_case("none") {
@@ -52,7 +53,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(millis))
 }
 
-/// A moment: a day, a time, or how long ago.
+/// A moment: absolute, or relative to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
     /// Seconds since 1970.
@@ -62,7 +63,7 @@ pub(crate) enum Since {
 }
 
 impl Since {
-    /// `2026-01-31` (its start, UTC), `2026-01-31T12:00:00Z`, `36h`, `90d`, `8w`, `1y`.
+    /// Parses `2026-01-31` (the start of that day, UTC), `2026-01-31T12:00:00Z`, `36h`, `90d`, `8w`, `1y`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if let Ok(day) = text.parse::<Date>()
@@ -85,7 +86,7 @@ impl Since {
         ago.map(Self::Ago).ok_or_else(|| "expected a day such as 2026-01-31, a time, or an age such as 90d".to_owned())
     }
 
-    /// The moment, seen from now.
+    /// The moment in seconds since 1970.
     pub(crate) fn seconds(self, now: Timestamp) -> i64 {
         match self {
             Self::At(seconds) => seconds,
@@ -94,7 +95,7 @@ impl Since {
     }
 }
 
-/// The number and the unit behind it.
+/// Splits a text into its number and the unit after it.
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -102,7 +103,7 @@ fn split(text: &str) -> (&str, &str) {
     (number, unit.trim())
 }
 
-/// `1.5` as (1, 500): whole and thousandths. At most three decimals.
+/// Parses a decimal of at most three places into its whole part and thousandths: `1.5` is (1, 500).
 pub(crate) fn decimal(text: &str) -> Option<(u64, u64)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if fraction.is_empty() || fraction.len() > 3 || !fraction.bytes().all(|b| b.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! What an entry allows, until when, and which entries are worth a word.
+//! Tests of what an entry allows, until when, and which entries are reported.
 
 use super::*;
 use crate::report::samples;
@@ -71,7 +71,7 @@ fn an_entry_allows_what_it_names_and_nothing_else() {
         (key(&"5".repeat(40)), true),
         (key(&"6".repeat(40)), false),
     ] {
-        // A name that is cut off is none; those above all are.
+        // A truncated name is refused; all others above are valid.
         let Ok(_) = Entry::new(RawAllow { finding: entry.finding.clone(), key: entry.key.clone(), ..raw() }, "") else {
             assert!(!allowed, "{:?}", entry.key);
             continue;
@@ -112,30 +112,30 @@ fn a_path_allows_files_folders_and_members_below_its_base() {
         let verdict = judged(vec![path(pattern)], inside.clone(), false);
         assert_eq!(verdict.allowed[0][0].is_some(), allowed, "{pattern}");
     }
-    // Each place by itself.
+    // Each place is judged by itself.
     assert_eq!(allows(path("a.pem"), &["a.pem", "b.pem"]), [true, false]);
 }
 
 #[test]
-fn an_entry_holds_to_its_last_day() {
+fn an_entry_is_valid_until_its_last_day() {
     for (date, allowed) in [("2026-11-27", false), ("2026-11-28", true), ("2026-11-29", true), ("2027-01-01", true)] {
         assert_eq!(allows(until(path("a.pem"), date), &["a.pem"]), [allowed], "{date}");
     }
     let datetime = RawAllow { until: Some("2026-11-28".parse().expect("a date of TOML")), ..path("a.pem") };
     assert_eq!(allows(datetime, &["a.pem"]), [true]);
-    // One that ended does not keep a later one from counting.
+    // An expired entry does not block a later entry.
     let verdict = judged(vec![until(path("a.pem"), "2020-01-01"), path("*.pem")], subject(&["a.pem"]), false);
     assert_eq!(verdict.allowed[0][0].as_ref().map(|allowance| allowance.place.as_str()), Some("keyradius.toml:1"));
 }
 
 #[test]
-fn what_is_no_entry_is_refused_with_a_hint() {
+fn invalid_entries_are_refused_with_a_hint() {
     let mut silent = path("a.pem");
     silent.reason = None;
     let blank = RawAllow { reason: Some("  ".into()), ..path("a.pem") };
     let both = RawAllow { key: Some("5".repeat(40)), ..path("a.pem") };
     for (entry, says) in [
-        (raw(), "does not say what"),
+        (raw(), "must name what to allow"),
         (both, "exclude each other"),
         (silent, "no reason"),
         (blank, "no reason"),
@@ -161,16 +161,16 @@ fn notices(verdict: &Verdict) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn entries_that_ended_or_match_nothing_are_told() {
+fn entries_that_expired_or_match_nothing_are_reported() {
     let ended = || until(path("a.pem"), "2026-11-27");
     for (entry, place, whole, kind, word) in [
         (path("a.pem"), "a.pem", true, "", ""),
         (path("a.pem"), "b.pem", true, "allow_unused", "matches nothing"),
         (path("a.pem"), "b.pem", false, "", ""),
-        (ended(), "a.pem", true, "allow_expired", "is back"),
-        (ended(), "a.pem", false, "allow_expired", "is back"),
-        (ended(), "b.pem", true, "allow_expired", "remove it"),
-        (ended(), "b.pem", false, "allow_expired", "remove it"),
+        (ended(), "a.pem", true, "allow_expired", "reported again"),
+        (ended(), "a.pem", false, "allow_expired", "reported again"),
+        (ended(), "b.pem", true, "allow_expired", "remove the entry"),
+        (ended(), "b.pem", false, "allow_expired", "remove the entry"),
         (until(path("a.pem"), "2026-11-28"), "b.pem", true, "allow_unused", "matches nothing"),
     ] {
         let told = notices(&judged(vec![entry], subject(&[place]), whole));
@@ -182,7 +182,7 @@ fn entries_that_ended_or_match_nothing_are_told() {
 }
 
 #[test]
-fn an_entry_nobody_asked_for_is_unused_only_if_its_whole_tree_was_read() {
+fn an_entry_of_an_unnamed_file_is_unused_only_if_its_whole_tree_was_read() {
     let folder = std::env::temp_dir().canonicalize().expect("a folder");
     let (base, elsewhere) = (folder.clone(), folder.join("none"));
     let entries = || vec![Entry::new(path("a.pem"), "keyradius.toml:1").expect("valid")];
@@ -211,7 +211,7 @@ fn a_mark_beside_the_key_counts_before_entries_and_to_its_last_day() {
     assert_eq!(inline.until.map(|date| date.to_string()).as_deref(), Some("2026-11-28"));
     assert_eq!(allowance("a test until=2026-11-27", vec![]), None);
     let verdict = judged(vec![], marked("a test until=2026-11-27"), false);
-    assert!(matches!(notices(&verdict).as_slice(), [("allow_expired", message)] if message.contains("ended on")));
+    assert!(matches!(notices(&verdict).as_slice(), [("allow_expired", message)] if message.contains("expired on")));
     let entry = allowance("until=2026-11-27", vec![path("a.pem")]).expect("by the entry");
     assert_eq!((entry.inline, entry.reason.as_str()), (false, "because"));
 }
@@ -240,7 +240,7 @@ fn a_reason_ends_where_a_key_could_begin() {
 }
 
 #[test]
-fn ordinary_secrets_are_allowed_by_finding_and_path_and_stand_apart() {
+fn ordinary_secrets_are_allowed_by_finding_and_path_in_a_separate_list() {
     let mut secrets = samples::secrets();
     secrets.truncate(1);
     let secret = secrets.remove(0);

@@ -1,4 +1,4 @@
-//! What was typed after `report`.
+//! Arguments of `report`.
 
 use std::path::PathBuf;
 
@@ -16,17 +16,17 @@ Examples:
   keyradius scan --format json . | keyradius report - --show-skipped
   keyradius report diff yesterday.json report.json    what is new, worse, gone or not seen
 
-A report is what `scan --format json` or `--format jsonl` wrote, in any version of its schema keyradius.report/1. What it \
-says is the word of whoever wrote it; nothing of it can act on a terminal or a build server.
+A report is the output of `scan --format json` or `--format jsonl`, in any version of the schema keyradius.report/1. \
+Its content is not verified. Control sequences for terminals and build servers in it are escaped.
 
 Exit codes:
-  0  the report was converted, whatever it reports
-  2  wrong usage, or not a report that can be read";
+  0  the report was converted, whatever it contains
+  2  wrong usage, or the report could not be read";
 
 const DIFF_EXAMPLES: &str = "\
-Findings and ordinary secrets are matched by id. One that is gone from a place that the new scan did not read (a gap, other \
-targets, an incomplete scan) is `not seen`, never `gone`. Compare scans with the same options: a report does not say \
-whether ordinary secrets or passwords were left out.
+Findings and ordinary secrets are matched by id. If the new scan did not read the place of an old finding (a gap, \
+other targets, an incomplete scan), the finding is `not seen`, not `gone`. Compare scans with the same options: a \
+report does not record whether ordinary secrets or passwords were skipped.
 
 Examples:
   keyradius report diff main.json branch.json
@@ -35,29 +35,29 @@ Examples:
 Exit codes:
   0  nothing new, and nothing worse
   1  a finding is new or worse: more severe, a wider tier, less protected, for more roles, in more places, or no longer
-     allowed. What is allowed, and notes below severity 2.0, do not count
-  2  wrong usage, or not two reports that can be read
+     allowed. Allowed findings and notes below severity 2.0 do not count
+  2  wrong usage, or a report could not be read
   3  nothing new, but the new scan is incomplete";
 
-/// Most bytes of a report.
+/// Default maximum size of a report.
 pub(super) const MAX_REPORT: &str = "1GiB";
 
-/// What was typed after `report`.
+/// Arguments of `report`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ReportArgs {
-    /// What else to do with reports
+    /// The command, if it is not a conversion.
     #[command(subcommand)]
     pub(crate) command: Option<ReportCommand>,
-    /// The report, as `scan --format json` or `jsonl` writes it; `-` is standard input
+    /// Report written by `scan --format json` or `jsonl`; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) file: Option<PathBuf>,
-    /// What to convert it to
+    /// Format to convert the report to
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Output")]
     pub(crate) format: ReportFormat,
     #[command(flatten)]
     pub(crate) out: OutArgs,
-    /// Most bytes to read: a report that is converted is held in memory
+    /// Maximum size of the report, which is held in memory
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = MAX_REPORT, help_heading = "Limits")]
     pub(crate) max_report: u64,
 }
@@ -70,25 +70,25 @@ pub(crate) enum ReportCommand {
     Diff(DiffArgs),
 }
 
-/// What was typed after `report diff`.
+/// Arguments of `report diff`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// The report of the earlier scan; `-` is standard input
+    /// Report of the earlier scan; `-` is standard input
     #[arg(value_name = "OLD")]
     pub(crate) old: PathBuf,
-    /// The report of the later scan; `-` is standard input
+    /// Report of the later scan; `-` is standard input
     #[arg(value_name = "NEW")]
     pub(crate) new: PathBuf,
-    /// How to print the difference
+    /// Format of the difference
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: DiffFormat,
-    /// Where to write it [default: standard output]
+    /// Where to write the difference [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Print the difference only: no summary, no notices
+    /// Print only the difference: no summary, no notes
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    /// Most bytes to read of each report
+    /// Maximum size of each report
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = MAX_REPORT)]
     pub(crate) max_report: u64,
 }

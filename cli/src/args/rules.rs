@@ -1,45 +1,45 @@
-//! What was typed after `rules`.
+//! Arguments of `rules`.
 
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
 const IMPORT_HELP: &str = "\
-Writes [[secret]] entries for keyradius.toml to standard output, or to a new file, and says on standard error what became
-of every rule and of every field: converted, rewritten or dropped, with the reason. Nothing is dropped in silence.
+Writes [[secret]] entries for keyradius.toml to standard output, or to a new file. Reports on standard error whether
+each rule and each field was converted, rewritten or dropped, and why. Nothing is dropped silently.
 
 Exit codes:
   0  every rule was converted
-  2  the file could not be read or written
+  2  a file could not be read or written
   3  some rules were dropped";
 
 const CHECK_HELP: &str = "\
-Reads the [[secret]] and [[secret_allow]] entries of a configuration, compiles every pattern and says for each rule which
-literals are searched for it.
+Reads the [[secret]] and [[secret_allow]] entries of a configuration, compiles every pattern and prints the literals
+that are searched for each rule.
 
 Exit codes:
-  0  every rule is good
-  2  one is not, or the file could not be read";
+  0  every rule is valid
+  2  a rule is invalid, or the file could not be read";
 
 /// The commands of `rules`.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum RulesCommand {
-    /// Convert rules of another tool
+    /// Convert the rules of another tool
     #[command(after_long_help = IMPORT_HELP)]
     Import {
-        /// Whose rules
+        /// Tool whose rules are converted
         #[arg(value_enum)]
         from: From,
-        /// Its configuration
+        /// Configuration of that tool
         file: PathBuf,
-        /// A new file for the rules [default: standard output]
+        /// New file for the rules [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Check the rules of a configuration
     #[command(after_long_help = CHECK_HELP)]
     Check {
-        /// The configuration [default: keyradius.toml here or above]
+        /// Configuration to check [default: keyradius.toml here or above]
         file: Option<PathBuf>,
     },
 }
@@ -47,6 +47,6 @@ pub(crate) enum RulesCommand {
 /// Tools whose rules can be converted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum From {
-    /// gitleaks and what reads its TOML
+    /// gitleaks, and tools that read its TOML
     Gitleaks,
 }

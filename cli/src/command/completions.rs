@@ -1,4 +1,4 @@
-//! `keyradius completions`: a script for a shell.
+//! `keyradius completions`: print a completion script for a shell.
 
 use clap::CommandFactory;
 use clap_complete::Shell;

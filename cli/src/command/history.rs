@@ -1,4 +1,4 @@
-//! Whether the history that was asked for is there: a target inside of a repository has none of its own.
+//! Reports requested histories that were not read: a target inside a repository has no history of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use crate::args::is_stdin;
 use crate::out;
 use crate::plan::Plan;
 
-/// A gap for each target of which history was asked for and not read. Where nobody asked, a note if a repository begins above a
-/// target: what its history holds is not part of the answer.
+/// Returns a gap for each target whose history was requested and not read. If no history was requested, prints a note
+/// if a target is inside a repository, because the history of that repository is not part of the report.
 pub(super) fn unread(plan: &Plan, targets: &[PathBuf], repositories: &Repositories) -> Vec<Gap> {
     if plan.git.selection.history == History::None {
         return Vec::new();
@@ -31,16 +31,19 @@ pub(super) fn unread(plan: &Plan, targets: &[PathBuf], repositories: &Repositori
             path.ancestors().skip(1).take_while(|directory| !ceilings.iter().any(|ceiling| ceiling == directory));
         let around = above.find(|directory| has_history(directory));
         if around.is_some_and(|root| read.iter().any(|place| place == root)) {
-            // Another target is the whole.
+            // The whole repository is another target.
             continue;
         }
         match (plan.asked, around) {
             (Some(option), Some(root)) => {
                 let root = printable_path(root);
-                gaps.push(gap(target, format!("{option}: its history lies in the repository {root}: scan that")));
+                gaps.push(gap(
+                    target,
+                    format!("{option}: its history is in the repository {root}: scan that repository"),
+                ));
             }
             (Some(option), None) if !plan.git.selection.is_all() => {
-                gaps.push(gap(target, format!("{option}: no git history lies here")));
+                gaps.push(gap(target, format!("{option}: no git history found here")));
             }
             (None, Some(root)) => note = note.or_else(|| Some((target.clone(), root.to_owned()))),
             _ => {}
@@ -49,13 +52,13 @@ pub(super) fn unread(plan: &Plan, targets: &[PathBuf], repositories: &Repositori
     if let (Some((target, root)), false) = (note, plan.telling.quiet) {
         let (target, root) = (printable_path(&target), printable_path(&root));
         out::people(format_args!(
-            "note: {target} is a part of the repository {root}, whose history is not read: scan that"
+            "note: {target} is part of the repository {root}, whose history was not read: scan {root} to read it"
         ));
     }
     gaps
 }
 
-/// Whether a directory is the root of a work tree with a history: git climbs past a directory `.git` that has no HEAD.
+/// Whether a directory is the root of a work tree with a history. Like git, ignores a directory `.git` without a HEAD.
 fn has_history(directory: &Path) -> bool {
     let git = directory.join(".git");
     git.is_file() || git.join("HEAD").symlink_metadata().is_ok()

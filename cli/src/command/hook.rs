@@ -1,4 +1,4 @@
-//! `keyradius hook`: what git runs, and what installs it.
+//! `keyradius hook`: the hooks that git runs, and their installation.
 
 use crate::args::hook::HookCommand;
 use crate::confine::Guard;
@@ -8,7 +8,7 @@ use crate::hook::broker;
 use crate::hook::{install, pre_commit, pre_push, pre_receive};
 use crate::surroundings::Surroundings;
 
-/// Runs one of them.
+/// Runs one of the commands of `hook`.
 pub(crate) fn run(command: &HookCommand, guard: Guard) -> Result<Exit, Failure> {
     let around = Surroundings::real()?;
     match command {

@@ -1,4 +1,4 @@
-//! `keyradius judge`: facts of other scans, joined and reported on as if one scan had found them.
+//! `keyradius judge`: join the facts of several scans, and report on them as if they were one scan.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -19,7 +19,7 @@ use crate::out;
 use crate::plan::JudgePlan;
 use crate::report::model::Tool;
 
-/// Reads, joins, judges, reports and says how to exit.
+/// Reads, joins, judges and reports facts; returns the exit code.
 pub(crate) fn run(plan: JudgePlan, guard: Guard) -> Result<Exit, Failure> {
     let clock = Instant::now();
     tell::confine(&plan.telling, guard)?;
@@ -67,19 +67,19 @@ fn read(path: &Path, here: &Path, room: &mut u64) -> Result<(Header, Facts, End)
     };
     read.map_err(|error| match error {
         FactsError::Io(error) => Failure::new(format!("cannot read {shown}: {}", plain(&error)))
-            .hint("name files that `keyradius scan --format facts` wrote"),
-        FactsError::TooLarge => Failure::new(format!("{shown}: the facts are larger than --max-facts in all"))
-            .hint("judge fewer at a time, or allow more: they are held in memory"),
+            .hint("name files written by `keyradius scan --format facts`"),
+        FactsError::TooLarge => Failure::new(format!("{shown}: the facts exceed --max-facts in total"))
+            .hint("judge fewer files at a time, or raise --max-facts; the facts are held in memory"),
         FactsError::Cut => {
-            Failure::new(format!("{shown}: {error}")).hint("run its scan again; the rest cannot be known")
+            Failure::new(format!("{shown}: {error}")).hint("run the scan again: the missing facts cannot be recovered")
         }
         error => {
-            Failure::new(format!("{shown}: {error}")).hint("name files that `keyradius scan --format facts` wrote")
+            Failure::new(format!("{shown}: {error}")).hint("name files written by `keyradius scan --format facts`")
         }
     })
 }
 
-/// In what the facts that are joined differ, so that one part may lack what another has.
+/// Describes how the joined facts differ in their settings: one part may lack findings that another has.
 fn differences(headers: &[(&PathBuf, Header)]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut differ = |what: &str, values: BTreeSet<String>| {
@@ -92,30 +92,30 @@ fn differences(headers: &[(&PathBuf, Header)]) -> Vec<String> {
     differ("versions of keyradius", of(&|header| plain_text(&header.version)));
     differ("rules", of(&|header| plain_text(&header.rules)));
     differ("limits", of(&|header| format!("{:?}", header.limits)));
-    differ("settings for passwords", of(&|header| if header.passwords { "tried" } else { "not tried" }.to_owned()));
+    differ("password settings", of(&|header| if header.passwords { "tried" } else { "not tried" }.to_owned()));
     differ(
-        "join keys, so that ordinary secrets of one are not joined with those of another",
+        "join keys, so their ordinary secrets are not joined with each other",
         of(&|header| header.join_key.as_deref().map_or_else(|| "none".to_owned(), plain_text)),
     );
     if let Some((path, header)) = headers.iter().find(|(_, header)| header.version != Tool::VERSION) {
         let (path, version) = (printable_path(path), plain_text(&header.version));
-        lines.push(format!("{path} was made by version {version}, and is judged by {}", Tool::VERSION));
+        lines.push(format!("{path} was made by keyradius {version}, and is judged by {}", Tool::VERSION));
     }
     lines
 }
 
-/// Text of a header as a person may be shown it: it may be anybody's.
+/// Up to 40 visible ASCII characters of a header's text, which may be untrusted.
 fn plain_text(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(40).collect()
 }
 
-/// Each path once, in the order in which they come.
+/// Removes duplicate paths, and keeps the order of the first occurrences.
 fn once(paths: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     paths.into_iter().filter(|path| seen.insert(path.clone())).collect()
 }
 
-/// The first beginning and the last end.
+/// Converts the earliest start and the latest end, in seconds since 1970. An end before the start becomes the start.
 fn times(began: Option<i64>, ended: Option<i64>) -> (Timestamp, Timestamp) {
     let time = |second: Option<i64>| second.and_then(|second| Timestamp::from_second(second).ok());
     let began = time(began).unwrap_or(Timestamp::UNIX_EPOCH);

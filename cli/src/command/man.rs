@@ -1,4 +1,4 @@
-//! `keyradius man`: manual pages, made from the same words as `--help`.
+//! `keyradius man`: manual pages, generated from the help texts.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,8 @@ use crate::out;
 pub(crate) fn run(dir: Option<&Path>) -> Result<Exit, Failure> {
     let fail = |error: &io::Error| {
         let place = dir.map_or_else(|| "the manual page".to_owned(), printable_path);
-        Failure::new(format!("cannot write {place}: {}", plain(error))).hint("name a directory that exists")
+        Failure::new(format!("cannot write {place}: {}", plain(error)))
+            .hint("name an existing directory that you can write to")
     };
     if let Some(dir) = dir {
         draft::check_way(&dir.join("keyradius.1"))?;
@@ -29,9 +30,9 @@ pub(crate) fn run(dir: Option<&Path>) -> Result<Exit, Failure> {
     Ok(Exit::Nothing)
 }
 
-/// Writes a page for a command and each below it.
+/// Writes a page for a command and for each of its subcommands.
 fn write_pages(mut command: clap::Command, dir: &Path) -> io::Result<()> {
-    // Gives the commands below their full names.
+    // Gives the subcommands their full names.
     command.build();
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         write_pages(below.clone(), dir)?;

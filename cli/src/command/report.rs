@@ -1,4 +1,4 @@
-//! `keyradius report`: a report of a scan, converted or compared with another.
+//! `keyradius report`: convert a scan report, or compare two.
 
 use std::fs::File;
 use std::io::Read;
@@ -20,7 +20,7 @@ use crate::report::words::escape;
 use crate::report::{self, json};
 use crate::surroundings::Surroundings;
 
-/// Converts or compares.
+/// Converts a report, or compares two.
 pub(crate) fn run(args: ReportArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     match args.command {
         Some(ReportCommand::Diff(args)) => compare(DiffPlan::new(args, around)?, guard),
@@ -39,11 +39,11 @@ fn convert(plan: ReportPlan, guard: Guard) -> Result<Exit, Failure> {
         }
         let counted = report.public.iter().any(|group| group.count > 0 && group.places.is_empty());
         if look.public && format.is_human() && counted {
-            out::people(format_args!("note: {shown} lists no public material: it was made without --show-public"));
+            out::people(format_args!("note: {shown} does not list public keys: its scan ran without --show-public"));
         }
     }
     deliver(output, &|out| report::render(&report, format, look, out))?;
-    // The last line belongs to the text for a person; what is converted for machines is a step of something longer.
+    // The summary belongs to the text for a person. Output for machines is usually one step of a longer pipeline.
     if !quiet && format.is_human() {
         for notice in &report.notices {
             out::people(format_args!("note: {}: {}", escape(&notice.place), escape(&notice.message)));
@@ -93,7 +93,7 @@ fn confine(output: &Output, guard: Guard) -> Result<(), Failure> {
     guard.enter(place).map(drop)
 }
 
-/// Opens a report for somebody who reads it, and says what is wrong with it.
+/// Opens a report and passes it to `read`. A path of `-` is standard input.
 pub(super) fn open<T>(
     path: &Path,
     here: &Path,

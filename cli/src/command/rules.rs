@@ -1,4 +1,4 @@
-//! `keyradius rules`: check rules of the user, convert those of other tools.
+//! `keyradius rules`: check the user's rules, or convert those of other tools.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::report::words::{escape, plural};
 use crate::rules::{gitleaks, write};
 use crate::surroundings::Surroundings;
 
-/// Runs one of them.
+/// Runs one of the commands of `rules`.
 pub(crate) fn run(command: &RulesCommand, guard: Guard) -> Result<Exit, Failure> {
     match command {
         RulesCommand::Import { from: From::Gitleaks, file, output } => import(file, output.as_deref(), guard),
@@ -26,17 +26,17 @@ pub(crate) fn run(command: &RulesCommand, guard: Guard) -> Result<Exit, Failure>
 fn import(file: &Path, output: Option<&Path>, guard: Guard) -> Result<Exit, Failure> {
     let fail = |path: &Path, error: &std::io::Error| {
         Failure::new(format!("cannot write {}: {}", printable_path(path), plain(error)))
-            .hint("name a file that does not exist yet; what is there is never overwritten")
+            .hint("name a new file; existing files are never overwritten")
     };
     output.map(draft::check_way).transpose()?;
     let place = output.map(|path| Place::at(path).map_err(|error| fail(path, &error))).transpose()?;
     guard.enter(place.as_ref())?;
     let name = printable_path(file);
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::new(format!("cannot read {name}: {}", plain(&error))).hint("name a gitleaks.toml"))?;
-    let imported = gitleaks::import(&text).map_err(|what| {
-        Failure::new(format!("{name}: {what}")).hint("it has to be the TOML configuration of gitleaks, version 8")
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::new(format!("cannot read {name}: {}", plain(&error))).hint("name a gitleaks configuration")
     })?;
+    let imported = gitleaks::import(&text)
+        .map_err(|what| Failure::new(format!("{name}: {what}")).hint("name a TOML configuration of gitleaks 8"))?;
     let comment = format!("Rules converted from {name} by keyradius {}.", env!("CARGO_PKG_VERSION"));
     let rules = write::toml(&comment, &imported.rules, &imported.for_all);
     match output.zip(place) {
@@ -58,7 +58,7 @@ fn check(file: Option<&Path>) -> Result<Exit, Failure> {
         None => match config::find(&here, std::slice::from_ref(&here)) {
             Some(path) => Config::read(&path, path.strip_prefix(&here).unwrap_or(&path), false)?,
             None => {
-                return Err(Failure::new("there is no keyradius.toml here or above").hint("name a configuration"));
+                return Err(Failure::new("no keyradius.toml here or above").hint("name a configuration file"));
             }
         },
     };
@@ -66,12 +66,12 @@ fn check(file: Option<&Path>) -> Result<Exit, Failure> {
     let mut page = String::new();
     for (place, rule) in &config.rules.rules {
         let literals = keyradius_detectors::secret::literals(rule);
-        let line = format!("{place}: {}: good; searched for: {}", rule.id, literals.join(" "));
+        let line = format!("{place}: {}: valid; searched for: {}", rule.id, literals.join(" "));
         page.push_str(&escape(&line));
         page.push('\n');
     }
     page.push_str(&plural(config.rules.rules.len() as u64, "rule is", "rules are"));
-    page.push_str(" good\n");
+    page.push_str(" valid\n");
     out::data(page.as_bytes())?;
     Ok(Exit::Nothing)
 }

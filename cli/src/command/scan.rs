@@ -1,4 +1,4 @@
-//! `keyradius scan`: one run of the engine, judged and reported.
+//! `keyradius scan`: run the engine over the targets, judge what it found, and report.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -30,10 +30,10 @@ use crate::progress::ProgressLine;
 use crate::report::model::Tool;
 use crate::report::{Format, json};
 
-/// Scans, reports and says how to exit.
+/// Scans and reports; returns the exit code.
 pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
     let began_at = Instant::now();
-    // Before the first thread, so that it holds for all of them, and before the first foreign byte.
+    // Before the first thread, so that all threads are confined, and before any untrusted byte is read.
     tell::confine(&plan.telling, guard)?;
     let progress = Arc::new(Progress::default());
     stop_on_ctrl_c(&progress, plan.telling.quiet)?;
@@ -46,7 +46,7 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
     let ended = ended(&plan, began_at);
     if let (false, Some(asked)) = (plan.telling.quiet, plan.telling.jobs.asked) {
         out::people(format_args!(
-            "note: {} threads, not {asked}: more would only wait for each other",
+            "note: using {} threads instead of {asked}: more would only wait for each other",
             plan.telling.jobs.count
         ));
     }
@@ -61,7 +61,7 @@ fn ended(plan: &Plan, began_at: Instant) -> Timestamp {
     began.checked_add(took).unwrap_or(began)
 }
 
-/// Reads these targets, and tries passwords on what is locked in them.
+/// Reads these targets, and tries passwords on their locked containers.
 fn read(plan: &Plan, targets: &[PathBuf], engine: &Engine<'_>, progress: &Arc<Progress>) -> Result<Facts, Failure> {
     let line = ProgressLine::start(progress, plan.progress);
     let repositories = Repositories::new(plan.git.clone());
@@ -70,7 +70,7 @@ fn read(plan: &Plan, targets: &[PathBuf], engine: &Engine<'_>, progress: &Arc<Pr
     Ok(facts(plan, targets, harvest, &repositories, &|| progress.cancelled.load(Relaxed)))
 }
 
-/// What was found, as far as it can be told without any other source.
+/// The facts of a harvest: everything that can be derived without other sources.
 fn facts(
     plan: &Plan,
     targets: &[PathBuf],
@@ -101,10 +101,10 @@ fn facts(
     facts
 }
 
-/// Writes the facts of each source when it was read, and says how to exit: whether there are findings is for those to say who
-/// judge them.
+/// Writes the facts of each source as soon as it was read, and returns the exit code. Findings do not affect the exit
+/// code, because facts are not judged here.
 fn write_facts(mut plan: Plan, progress: &Arc<Progress>, began_at: Instant) -> Result<Exit, Failure> {
-    // Said before the first line is written, not in the middle.
+    // Report a missing target before the first line is written.
     for target in plan.targets.iter().filter(|target| !is_stdin(target)) {
         plan.telling.directory.join(target).metadata().map_err(|error| cannot_scan(target, &error))?;
     }
@@ -122,7 +122,7 @@ fn write_facts(mut plan: Plan, progress: &Arc<Progress>, began_at: Instant) -> R
     let output = std::mem::replace(&mut plan.telling.output, Output::Stdout);
     let sources = sources(&plan, &output);
     let (outcome, places, failed) = (Cell::new(Outcome::default()), Cell::new(0), Cell::new(None));
-    // Before a file is begun that would be read with it.
+    // The first source may contain the output file, so it is read before that file is created.
     let first = Cell::new(Some(read(&plan, sources.first().map_or(&[], Vec::as_slice), &engine, progress)?));
     let written = tell::deliver(output, &|out| {
         let out = RefCell::new(out);
@@ -153,13 +153,16 @@ fn write_facts(mut plan: Plan, progress: &Arc<Progress>, began_at: Instant) -> R
         None => written?,
     }
     if !plan.telling.quiet {
-        out::people(format_args!("note: facts of {} places; `keyradius judge` reports on them", places.get()));
+        out::people(format_args!(
+            "note: wrote facts of {} places; report on them with `keyradius judge`",
+            places.get()
+        ));
     }
     Ok(Exit::of_scan(outcome.get(), plan.telling.strict, plan.telling.exit_zero))
 }
 
 impl Outcome {
-    /// The outcome with what was read of one more source.
+    /// Adds the outcome of one more source.
     fn and(self, facts: &Facts) -> Self {
         let incomplete = facts.counts.interrupted || facts.gaps.iter().any(|gap| gap.reason.leaves_incomplete());
         Self {
@@ -171,8 +174,9 @@ impl Outcome {
     }
 }
 
-/// Targets that are read together, because no password is carried further: a directory by itself; all files, with what lies in
-/// a directory that is another target. The first is the one that the output is written to, if there is one.
+/// Groups targets that are read together, because passwords are tried only within a group. A directory is a group of
+/// its own. All files, and all directories that overlap with another target, form one group. A group that contains the
+/// output file comes first.
 fn sources(plan: &Plan, output: &Output) -> Vec<Vec<PathBuf>> {
     let full = |target: &PathBuf| plan.telling.directory.join(target).canonicalize().ok();
     let places: Vec<Option<PathBuf>> = plan.targets.iter().map(full).collect();
@@ -202,16 +206,16 @@ fn sources(plan: &Plan, output: &Output) -> Vec<Vec<PathBuf>> {
     alone
 }
 
-/// The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run in order; the second one at once.
+/// On the first Ctrl-C (or SIGTERM, or SIGHUP), ends the run in order; on the second, exits immediately.
 fn stop_on_ctrl_c(progress: &Arc<Progress>, quiet: bool) -> Result<(), Failure> {
     let progress = Arc::clone(progress);
     ctrlc::set_handler(move || {
         if progress.cancelled.swap(true, Relaxed) {
-            #[allow(clippy::exit, reason = "the user asked twice, and no other thread is to be waited for")]
+            #[allow(clippy::exit, reason = "the user asked twice, so no other thread is waited for")]
             std::process::exit(Exit::Interrupted.code().into());
         }
         if !quiet {
-            out::people("note: stopping; what was found is reported next. Once more stops at once.");
+            out::people("note: stopping; findings so far are reported next. Press Ctrl-C again to quit immediately.");
         }
     })
     .map_err(|error| match error {
@@ -220,7 +224,7 @@ fn stop_on_ctrl_c(progress: &Arc<Progress>, quiet: bool) -> Result<(), Failure> 
     })
 }
 
-/// The system does not give the threads that were asked for.
+/// The error for threads that the system does not start.
 fn no_threads(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(format!("cannot start threads: {error}"))
         .hint("lower --jobs, or raise the limits on processes and memory (`ulimit -u`, `ulimit -v`)")
@@ -246,7 +250,7 @@ fn harvest(
     engine.scan(&sources, plan.telling.jobs.count, progress).map_err(|error| match error {
         SourceError::Unusable { path, error } => cannot_scan(&path, &error),
         SourceError::Selection(what) => Failure::new(format!("--history: {what}"))
-            .hint("name commits by branch, tag or digits that `git log --oneline` shows"),
+            .hint("name commits by branch, by tag, or by id as `git log --oneline` shows it"),
         SourceError::Threads(error) => no_threads(&error),
         other => Failure::new(other.to_string()),
     })
@@ -254,20 +258,21 @@ fn harvest(
 
 fn cannot_scan(target: &Path, error: &io::Error) -> Failure {
     Failure::new(format!("cannot scan {}: {}", printable_path(target), plain(error)))
-        .hint("check that it exists and that you may read it")
+        .hint("check that it exists and that you have permission to read it")
 }
 
-/// What belongs together: a directory of the command line, a repository in it, and all that was named by itself.
+/// The units within which passwords are tried: each directory of the command line, each repository, and all other
+/// targets.
 fn units(plan: &Plan, targets: &[PathBuf], repositories: &Repositories) -> open::Units {
     let named = targets.iter().filter(|target| plan.telling.directory.join(target).is_dir()).cloned();
     open::Units::new(named.chain(repositories.places()).map(|mut directory| {
         shorten(&mut directory);
-        // What lies in `.` is named without it.
+        // Paths below `.` do not begin with it.
         if directory.as_os_str() == "." { PathBuf::new() } else { directory }
     }))
 }
 
-/// Drops the `./` that the default target puts before every path.
+/// Drops the `./` before every path, which comes from the default target.
 fn name_as_people_do(harvest: &mut Harvest) {
     for occurrence in &mut harvest.occurrences {
         shorten(&mut occurrence.origin.path);
@@ -281,7 +286,7 @@ fn name_as_people_do(harvest: &mut Harvest) {
     harvest.candidates.map_paths(shorten);
 }
 
-/// A summary with its path as people name it.
+/// A summary whose path has no leading `./`.
 fn shortened(mut summary: Summary) -> Summary {
     shorten(&mut summary.path);
     summary

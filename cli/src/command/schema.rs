@@ -1,10 +1,10 @@
-//! `keyradius schema`: the shape of an output, for machines.
+//! `keyradius schema`: print the JSON Schema of an output.
 
 use crate::args::SchemaName;
 use crate::exit::{Exit, Failure};
 use crate::{out, report};
 
-/// Prints a JSON Schema.
+/// Prints the schema.
 pub(crate) fn run(name: SchemaName) -> Result<Exit, Failure> {
     match name {
         SchemaName::Report => out::data(report::REPORT_SCHEMA.as_bytes())?,

@@ -1,4 +1,4 @@
-//! From facts to a report: what `scan` and `judge` share.
+//! Turns facts into a report, for `scan` and `judge`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,19 +24,20 @@ use crate::report::records::Records;
 use crate::report::words::escape;
 use crate::report::{self, Format, Report, build};
 
-/// What one run read, or several runs: the subject of a report.
+/// The input of a report: the facts of one run, or of several joined runs.
 pub(super) struct Run {
-    /// What was found.
+    /// Everything found.
     pub(super) facts: Facts,
-    /// Where it began.
+    /// The targets of the run.
     pub(super) roots: Vec<PathBuf>,
-    /// When it began.
+    /// When the run began.
     pub(super) began: Timestamp,
-    /// When it ended.
+    /// When the run ended.
     pub(super) ended: Timestamp,
 }
 
-/// Gives up what is not needed: before the first thread, so that it holds for all of them, and before the first foreign byte.
+/// Confines the process. Must be called before the first thread, so that all threads are confined, and before any
+/// untrusted byte is read.
 pub(super) fn confine(telling: &Telling, guard: Guard) -> Result<(), Failure> {
     let output = match &telling.output {
         Output::Target(target) => target.place(),
@@ -49,7 +50,7 @@ pub(super) fn confine(telling: &Telling, guard: Guard) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Judges a run, writes its report and says how to exit.
+/// Judges a run, writes its report and returns the exit code.
 pub(super) fn tell(
     telling: Telling,
     run: Run,
@@ -58,8 +59,8 @@ pub(super) fn tell(
 ) -> Result<Exit, Failure> {
     let (report, exit) = report(&telling, run, stop);
     let Telling { output, format, look, quiet, .. } = telling;
-    // Written as it is made: a report of a hundred thousand keys would take as much memory again.
-    // Facts are written before they are judged: `command/scan.rs`.
+    // The report is written as it is built: a report of 100,000 keys would take as much memory again.
+    // `command/scan.rs` writes facts, before they are judged.
     if let Format::Report(format) = format {
         deliver(output, &|out| report::render(&report, format, look, out))?;
     }
@@ -72,7 +73,7 @@ pub(super) fn tell(
     Ok(exit)
 }
 
-/// Judges what was found.
+/// Judges the facts of a run, and builds its report.
 fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Report, Exit) {
     let Run { mut facts, roots, began, ended } = run;
     let counts = std::mem::take(&mut facts.counts);
@@ -91,7 +92,7 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
     let gaps = std::mem::take(&mut judgement.gaps);
     let opening = std::mem::take(&mut judgement.opening);
 
-    // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
+    // An entry may apply to an input that was not read: only a complete scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();
     let verdict = telling.allow.judge(
         &judgement.findings,
@@ -179,10 +180,10 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
     (report, exit)
 }
 
-/// What allows the places of a finding, one by one; empty if nothing does.
+/// For each place of a finding, what allows it; empty if nothing allows any place.
 type Allowances = Vec<Option<Allowance>>;
 
-/// What was found, ranked, and what is allowed of it.
+/// The ranked findings, and what is allowed of them.
 struct Judged {
     judgement: Judgement,
     allowed: Vec<Allowances>,
@@ -195,12 +196,12 @@ impl Judged {
         self.allowed.get(index).is_some_and(all_allowed)
     }
 
-    /// The same of an ordinary secret.
+    /// Whether something allows every place of an ordinary secret.
     fn is_secret_allowed(&self, index: usize) -> bool {
         self.secrets_allowed.get(index).is_some_and(all_allowed)
     }
 
-    /// The findings with these numbers as records.
+    /// The findings with these indexes, as records of a report.
     fn told(self: &Rc<Self>, indexes: Vec<usize>, today: Date) -> Records<model::Finding> {
         let judged = Rc::clone(self);
         Records::of(indexes, move |&index| {
@@ -215,7 +216,7 @@ impl Judged {
         })
     }
 
-    /// The ordinary secrets with these numbers as records.
+    /// The ordinary secrets with these indexes, as records of a report.
     fn told_secrets(self: &Rc<Self>, indexes: Vec<usize>) -> Records<model::Secret> {
         let judged = Rc::clone(self);
         Records::of(indexes, move |&index| {
@@ -228,28 +229,28 @@ fn all_allowed(allowances: &Allowances) -> bool {
     !allowances.is_empty() && allowances.iter().all(Option::is_some)
 }
 
-/// The same, but empty if nothing allows anything.
+/// Drops a list in which nothing is allowed, to save memory.
 fn few(allowances: Allowances) -> Allowances {
     if allowances.iter().all(Option::is_none) { Vec::new() } else { allowances }
 }
 
-/// The numbers below `count` of those that are not allowed, and of those that are.
+/// Splits the indexes below `count` into those that are not allowed and those that are.
 fn apart(count: usize, is_allowed: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<usize>) {
     let (allowed, open) = (0..count).partition(|index| is_allowed(*index));
     (open, allowed)
 }
 
-/// Counts by formats, as the report tells them.
+/// Counts by format, with the keys as words of the report.
 fn words(counts: BTreeMap<&'static str, u64>) -> BTreeMap<Word, u64> {
     counts.into_iter().map(|(format, count)| (format.into(), count)).collect()
 }
 
-/// RFC 3339, UTC, to the second.
+/// A time in RFC 3339, UTC, to the second.
 fn second(time: Timestamp) -> Word {
     Timestamp::from_second(time.as_second()).unwrap_or(time).to_string().into()
 }
 
-/// Writes to where the output goes.
+/// Writes a report to its output.
 pub(super) fn deliver(output: Output, write: Writer<'_>) -> Result<(), Failure> {
     match output {
         Output::Stdout => out::data_by(write),

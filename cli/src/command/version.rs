@@ -1,10 +1,10 @@
-//! `keyradius --version`: which one this is, and with `-v` how this machine confines it.
+//! `keyradius --version`: print the version and, with `-v`, how this machine confines a scan.
 
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure};
 use crate::out;
 
-/// Prints the version; `verbose` also confines this process as a scan is, and prints what holds.
+/// Prints the version. If `verbose`, also confines this process like a scan, and prints which protections are active.
 pub(crate) fn run(verbose: bool, guard: Guard) -> Result<Exit, Failure> {
     let mut page = format!("keyradius {}\n", env!("CARGO_PKG_VERSION"));
     if verbose {

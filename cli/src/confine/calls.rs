@@ -1,8 +1,8 @@
-//! Which system calls a process gives up: those that start programs, open sockets, reach into other processes, change
-//! the system, or change files by their names.
+//! The system calls that a confined process gives up: those that start programs, open sockets, access other processes,
+//! change the system, or change files by name.
 //!
-//! A list of what is refused and not of what is allowed: C libraries use new calls in every version, and a refused one
-//! would look like damaged input. Writing is what Landlock holds; without an output file these rules hold it as well.
+//! The list names refused calls instead of allowed ones: C libraries use new calls in every version, and a refused one
+//! would look like damaged input. Landlock restricts writing; without an output file, these rules restrict it too.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use seccompiler::{
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Refused whatever their arguments are.
+/// Calls that are refused with any arguments.
 const REFUSED: &[i64] = &[
     // Other programs, and other views of the system.
     libc::SYS_execve,
@@ -42,7 +42,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_tkill,
     libc::SYS_rt_sigqueueinfo,
     libc::SYS_rt_tgsigqueueinfo,
-    424, // pidfd_send_signal: from here on, one number on every architecture
+    424, // pidfd_send_signal: from here on, numbers are the same on every architecture
     434, // pidfd_open
     438, // pidfd_getfd
     440, // process_madvise
@@ -92,7 +92,7 @@ const REFUSED: &[i64] = &[
     442, // mount_setattr
     443, // quotactl_fd
     467, // open_tree_attr
-    // Files, by their names.
+    // Files by name.
     libc::SYS_truncate,
     libc::SYS_mkdirat,
     libc::SYS_mknodat,
@@ -140,7 +140,7 @@ const REFUSED_OLD: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_OLD: &[i64] = &[];
 
-/// What putting a file in its place takes; refused if there is none. Landlock limits these to one directory.
+/// Calls needed to put the output file in its place; refused without an output. Landlock limits them to one directory.
 const FOR_OUTPUT: &[i64] =
     &[libc::SYS_linkat, libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_fchmod, libc::SYS_fchown];
 
@@ -150,8 +150,8 @@ const FOR_OUTPUT_OLD: &[i64] = &[libc::SYS_renameat];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const FOR_OUTPUT_OLD: &[i64] = &[];
 
-/// Answered as if the kernel did not have them, so that the C library takes the older call, whose arguments can be read here; and
-/// io_uring, which does everything past this filter.
+/// Calls that fail as if the kernel did not have them, so that the C library uses an older call, whose arguments a
+/// filter can read. The same for io_uring, whose operations bypass this filter.
 const UNKNOWN: &[i64] = &[
     425, // io_uring_setup
     426, // io_uring_enter
@@ -160,14 +160,15 @@ const UNKNOWN: &[i64] = &[
     437, // openat2
 ];
 
-/// Numbers of the x32 ABI have this bit (`__X32_SYSCALL_BIT`, asm/unistd.h), and its own calls these numbers.
+/// The bit in numbers of the x32 ABI (`__X32_SYSCALL_BIT`, asm/unistd.h), and the numbers of its own calls.
 #[cfg(target_arch = "x86_64")]
 const X32: (i64, std::ops::RangeInclusive<i64>) = (0x4000_0000, 512..=547);
 
-/// `TIOCSTI` and `TIOCLINUX` (asm-generic/ioctls.h): input that the shell after this process would read as typed.
+/// `TIOCSTI` and `TIOCLINUX` (asm-generic/ioctls.h), which insert input that the shell would later read as if it were
+/// typed.
 const TYPES_INPUT: [u64; 2] = [0x5412, 0x541c];
 
-/// Gives up the calls of these lists. `output`: a file will be put in its place.
+/// Gives up the calls of these lists. `output`: whether a file will be put in its place.
 pub(super) fn restrict(output: bool) -> Result<(), Box<dyn std::error::Error>> {
     let unknown: Rules = UNKNOWN.iter().map(|call| (*call, Vec::new())).collect();
     for (rules, error) in [(refused(output)?, libc::EPERM), (unknown, libc::ENOSYS)] {
@@ -190,7 +191,7 @@ fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_clone, vec![when(0, MaskedEq(thread), 0)?]);
     // A process may end itself: abort(3).
     rules.insert(libc::SYS_tgkill, vec![when(0, Ne, u64::from(std::process::id()))?]);
-    // Limits can be read, and not changed.
+    // Limits may be read, but not changed.
     let pointer = SeccompCondition::new(2, SeccompCmpArgLen::Qword, Ne, 0)?;
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![pointer])?]);
     rules.insert(libc::SYS_prctl, vec![when(0, Eq, libc::PR_SET_DUMPABLE as u64)?]);
@@ -211,12 +212,12 @@ fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
     Ok(rules)
 }
 
-/// When the lower half of an argument compares so.
+/// A rule that matches if the lower half of an argument compares as given.
 fn when(argument: u8, compares: SeccompCmpOp, with: u64) -> Result<SeccompRule, seccompiler::BackendError> {
     SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compares, with)?])
 }
 
-/// The same rules for the second numbering of x86-64, which a list of refused numbers would leave open.
+/// Adds the same rules for the x32 numbers of x86-64, which a list of refused numbers would otherwise leave open.
 #[cfg(target_arch = "x86_64")]
 fn with_x32(mut rules: Rules) -> Rules {
     let (bit, own) = X32;

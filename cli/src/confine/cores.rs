@@ -1,8 +1,8 @@
-//! Core dumps and debuggers. Either one copies the memory of a process that reads private keys.
+//! Disables core dumps and debuggers: either could copy the memory of a process that reads private keys.
 
 use super::Layer;
 
-/// The environment variable that leaves core dumps and debuggers as the system has them, if its value is `1`.
+/// The environment variable that, set to `1`, keeps the system's settings for core dumps and debuggers.
 pub(crate) const ALLOW: &str = "KEYRADIUS_ALLOW_CORE";
 
 /// Whether this process can be dumped or traced.
@@ -10,9 +10,9 @@ pub(crate) const ALLOW: &str = "KEYRADIUS_ALLOW_CORE";
 pub(crate) enum Cores {
     /// No core file is written, and no process of the same user can attach.
     Off,
-    /// No core file is written; this system has no way to refuse a debugger.
+    /// No core file is written, but this system cannot refuse a debugger.
     NoFiles,
-    /// The user asked for them by [`ALLOW`].
+    /// The user allowed both with [`ALLOW`].
     Allowed,
     /// The system refused, or has no such setting.
     Unavailable,
@@ -26,16 +26,17 @@ impl Cores {
                 Layer::Lacking("no core files; this system lets debuggers of the same user attach".to_owned())
             }
             Self::Allowed => Layer::Lacking(format!("allowed by {ALLOW}=1")),
-            Self::Unavailable => Layer::Lacking("this system cannot switch them off".to_owned()),
+            Self::Unavailable => Layer::Lacking("this system cannot disable them".to_owned()),
         }
     }
 }
 
-/// Switches core dumps and tracing off for this process, before it opens its first input.
+/// Disables core dumps and tracing for this process, before it opens its first input.
 ///
-/// The limit alone is not enough: Linux ignores it where cores go to a program (`core_pattern` with `|`). What is not
-/// dumpable is given to no program, and belongs to root in `/proc`, so that other processes of the user cannot attach to
-/// it or read its memory. Child processes inherit the limit; `execve` makes them dumpable again (prctl(2)).
+/// The resource limit alone is not enough: Linux ignores it if cores are piped to a program (`core_pattern` with `|`).
+/// A process that is not dumpable is not piped either, and its files in `/proc` belong to root, so that other processes
+/// of the user cannot attach to it or read its memory. Child processes inherit the limit, but `execve` makes them
+/// dumpable again (prctl(2)).
 pub(crate) fn switch_off() -> Cores {
     if std::env::var_os(ALLOW).is_some_and(|value| value == "1") {
         return Cores::Allowed;

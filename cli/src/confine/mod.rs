@@ -1,8 +1,8 @@
-//! What this process forbids itself before it reads bytes of others, so that a mistake in a parser stays a mistake.
+//! Confines the process before it reads untrusted bytes, so that a bug in a parser cannot do harm.
 //!
-//! From the first byte on: no program is started, no socket is opened, nobody is signalled or traced, and nothing is written
-//! but to descriptors that are open already and into the directory of the one output file. Reading stays free, because
-//! the user says what to read. The kernel holds this (Landlock and seccomp on Linux), not the code that is confined.
+//! A confined process cannot start programs, open sockets, or signal or trace other processes. It can write only to
+//! open descriptors and in the directory of the one output file. Reading stays allowed, because the user chooses what
+//! to read. The kernel enforces this (Landlock and seccomp on Linux), not the confined code.
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 mod calls;
@@ -16,10 +16,10 @@ use crate::draft::Place;
 use crate::exit::Failure;
 use cores::Cores;
 
-/// The environment variable that chooses how a run is confined: `off`, or `require` to end where the kernel cannot.
+/// The environment variable that chooses how a run is confined: `off`, or `require` to fail if the kernel cannot do it.
 pub(crate) const SANDBOX: &str = "KEYRADIUS_SANDBOX";
 
-/// What was switched off at the start of the process; what else is possible follows from it.
+/// The state of core dumps and debuggers since the start of the process. Required to confine the process further.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Guard {
     cores: Cores,
@@ -28,35 +28,36 @@ pub(crate) struct Guard {
 /// One layer of the confinement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Layer {
-    /// It holds. What it is, for a person.
+    /// Active. The text describes it.
     On(String),
-    /// It does not hold, or not in full, and why.
+    /// Not active, or not in full. The text says why.
     Lacking(String),
 }
 
-/// What holds for this process.
+/// The confinement of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Confinement {
     cores: Cores,
-    /// Landlock: what can be written, connected to and signalled.
+    /// Landlock: restricts writing, connecting and signalling.
     files: Layer,
-    /// seccomp: what can be asked of the kernel.
+    /// seccomp: restricts system calls.
     calls: Layer,
 }
 
 impl Guard {
-    /// Switches core dumps and debuggers off. The first thing that a process does.
+    /// Disables core dumps and debuggers. Must be the first action of a process.
     pub(crate) fn raise() -> Self {
         Self { cores: cores::switch_off() }
     }
 
-    /// Whether the user wants nothing confined.
+    /// Whether the user switched the confinement off.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_off() -> Result<bool, Failure> {
         Ok(Wanted::asked()? == Wanted::Off)
     }
 
-    /// Confines the process, before it starts a thread. `output` is where a file will be written at the end.
+    /// Confines the process. Must be called before a thread is started. `output` is the place of the file to be
+    /// written.
     pub(crate) fn enter(self, output: Option<&Place>) -> Result<Confinement, Failure> {
         let wanted = Wanted::asked()?;
         let (files, calls) = match wanted {
@@ -69,8 +70,8 @@ impl Guard {
         let confinement = Confinement { cores: self.cores, files, calls };
         match confinement.lacking().first() {
             Some(lacking) if wanted == Wanted::Required => {
-                Err(Failure::new(format!("this process cannot be confined as {SANDBOX}=require asks: {lacking}"))
-                    .hint(format!("run it on a kernel that has it, or unset {SANDBOX}")))
+                Err(Failure::new(format!("cannot confine this process as {SANDBOX}=require demands: {lacking}"))
+                    .hint(format!("use a kernel that supports this, or unset {SANDBOX}")))
             }
             _ => Ok(confinement),
         }
@@ -94,7 +95,7 @@ impl Confinement {
         self.lines().into_iter().map(|(name, layer)| format!("{name}: {}", text(layer))).collect()
     }
 
-    /// One line for each layer that does not hold in full.
+    /// One line for each layer that is not fully active.
     pub(crate) fn lacking(&self) -> Vec<String> {
         let lacking = |(name, layer)| match layer {
             Layer::On(_) => None,
@@ -104,7 +105,7 @@ impl Confinement {
     }
 }
 
-/// What the user asked for.
+/// The confinement that the user chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     Off,
@@ -121,7 +122,8 @@ impl Wanted {
             Some(value) if value == "require" => Ok(Self::Required),
             Some(value) => {
                 let value = crate::report::words::escape(&value.to_string_lossy());
-                Err(Failure::new(format!("{SANDBOX} is {value}")).hint("set it to `off` or `require`, or unset it"))
+                Err(Failure::new(format!("unknown value of {SANDBOX}: {value}"))
+                    .hint("set it to `off` or `require`, or unset it"))
             }
         }
     }
@@ -134,6 +136,6 @@ fn confine(output: Option<&Place>) -> (Layer, Layer) {
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))))]
 fn confine(_output: Option<&Place>) -> (Layer, Layer) {
-    let none = || Layer::Lacking("this system has none, so nothing is confined".to_owned());
+    let none = || Layer::Lacking("not available on this system, so nothing is confined".to_owned());
     (none(), none())
 }

@@ -1,7 +1,7 @@
-//! The confinement, tried from inside: a child process of the test confines itself as a scan does, and then tries what
-//! an attacker would who runs in a parser.
+//! Tests the confinement from inside: a child process confines itself like a scan, and then tries what an attacker in a
+//! parser would try.
 
-#![allow(clippy::print_stdout, reason = "the child tells its parent what it could do")]
+#![allow(clippy::print_stdout, reason = "the child prints its results for its parent")]
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -15,10 +15,10 @@ use super::cores::Cores;
 use super::{Confinement, Guard, Layer};
 use crate::draft::{self, Existing, Place};
 
-/// Tells the child what to be: a directory, and whether a file may be written in its `out`.
+/// Passes the child its task: whether it may write in `out`, a process id, and a directory.
 const CHILD: &str = "KEYRADIUS_TEST_CONFINED";
 
-/// Something that has to fail, and what came of it.
+/// An action that has to fail, with its name.
 type Attempt = (&'static str, Box<dyn Fn() -> io::Result<()>>);
 
 fn attempts(folder: &Path, peer: u32) -> Vec<Attempt> {
@@ -101,13 +101,13 @@ fn rustix_times(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::empty())?)
 }
 
-/// Signal 0 asks whether a process may be signalled.
+/// Sends signal 0, which tests whether a process may be signalled.
 fn signal(pid: u32) -> io::Result<()> {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
     Ok(rustix::process::test_kill_process(pid.ok_or(io::ErrorKind::InvalidInput)?)?)
 }
 
-/// What a scan needs has to go on.
+/// Checks that everything that a scan needs still works.
 fn needs(folder: &Path, output: Option<&Place>) -> io::Result<()> {
     assert_eq!(fs::read_to_string(folder.join("old"))?, "old");
     assert!(fs::read_dir(folder)?.count() > 2);
@@ -117,7 +117,7 @@ fn needs(folder: &Path, output: Option<&Place>) -> io::Result<()> {
         threads.into_iter().map(|thread| thread.join().expect("joined").expect("opened")).sum()
     });
     assert_eq!(sum, 6);
-    // A fresh thread is confined as well.
+    // A new thread is confined too.
     std::thread::scope(|scope| {
         let status = scope.spawn(|| Command::new("/bin/true").status().is_err());
         assert!(status.join().expect("joined"), "a thread started a program");
@@ -132,7 +132,7 @@ fn needs(folder: &Path, output: Option<&Place>) -> io::Result<()> {
     io::stdout().flush()
 }
 
-/// The life of the child.
+/// Runs the child: confines itself, then attempts every action and prints the results.
 fn confined(folder: &Path, peer: u32, writes: bool) {
     let place = writes.then(|| Place::at(&folder.join("out/report")).expect("a place"));
     let confinement = Guard::raise().enter(place.as_ref()).expect("confined");
@@ -148,7 +148,7 @@ fn confined(folder: &Path, peer: u32, writes: bool) {
             Err(error) => println!("refused: {what}: {error}"),
         }
     }
-    // The directory of the output is the one place, and only files are made there.
+    // Files can be created only in the directory of the output, and no directories.
     if writes {
         let made = draft::put(&folder.join("elsewhere/report"), b"x", Existing::Replace);
         println!("{}: write elsewhere", if made.is_ok() { "DONE" } else { "refused" });
@@ -159,7 +159,7 @@ fn confined(folder: &Path, peer: u32, writes: bool) {
 }
 
 #[test]
-fn what_is_confined_reads_and_does_nothing_else() {
+fn a_confined_process_can_read_and_nothing_else() {
     if let Some(told) = std::env::var_os(CHILD) {
         let told = told.into_string().expect("UTF-8");
         let mut words = told.splitn(3, ' ');
@@ -178,7 +178,7 @@ fn what_is_confined_reads_and_does_nothing_else() {
         let _socket = UnixListener::bind(folder.join("socket")).unwrap();
         let told = format!("{} {} {}", if writes { "writes" } else { "reads" }, std::process::id(), folder.display());
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "confine::tests::what_is_confined_reads_and_does_nothing_else", "--nocapture"])
+            .args(["--exact", "confine::tests::a_confined_process_can_read_and_nothing_else", "--nocapture"])
             .env(CHILD, told)
             .env_remove(super::SANDBOX)
             .env_remove(super::cores::ALLOW)
@@ -201,7 +201,7 @@ fn what_is_confined_reads_and_does_nothing_else() {
 }
 
 #[test]
-fn what_does_not_hold_is_said() {
+fn layers_that_are_not_active_are_reported() {
     let on = || Layer::On("all of it".to_owned());
     let lacking = || Layer::Lacking("this kernel does not have it".to_owned());
     for (cores, files, calls, said) in [
@@ -209,7 +209,7 @@ fn what_does_not_hold_is_said() {
         (Cores::Off, lacking(), on(), &["Landlock: this kernel does not have it"]),
         (Cores::Off, on(), lacking(), &["seccomp: this kernel does not have it"]),
         (Cores::Allowed, on(), on(), &["core dumps and debuggers: allowed by KEYRADIUS_ALLOW_CORE=1"]),
-        (Cores::Unavailable, on(), on(), &["core dumps and debuggers: this system cannot switch them off"]),
+        (Cores::Unavailable, on(), on(), &["core dumps and debuggers: this system cannot disable them"]),
     ] {
         let confinement = Confinement { cores, files, calls };
         assert_eq!(confinement.lacking(), said);

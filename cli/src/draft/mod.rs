@@ -1,8 +1,8 @@
-//! Files that keyradius writes: whole, or not at all.
+//! Writes files completely or not at all.
 //!
-//! The new text goes to a file in the same directory, which takes the place of the old one in a single step (`rename`) after its
-//! last byte was written. A full disk, a crash or a kill leaves the old file as it was. Pipes and devices have no old
-//! text: they are written in place.
+//! The new content goes to a file in the same directory, which replaces the old file in a single step (`rename`) after
+//! its last byte was written. A full disk, a crash or a kill leaves the old file unchanged. Pipes and devices have no
+//! old content: they are written directly.
 
 #[cfg(not(unix))]
 mod other;
@@ -25,34 +25,34 @@ use unix as system;
 
 pub(crate) use system::{Draft, Place};
 
-/// How many bytes are collected before they are written.
+/// Number of bytes that are collected before they are written.
 const BUFFER: usize = 64 << 10;
 
-/// What makes a text, in pieces.
+/// A function that writes the content, in pieces.
 pub(crate) type Writer<'w> = &'w dyn Fn(&mut dyn Write) -> io::Result<()>;
 
-/// What to do with a file that is there already.
+/// What to do with an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Existing {
-    /// Replace it.
+    /// Replace the file.
     Replace,
-    /// Leave it, and fail with [`io::ErrorKind::AlreadyExists`].
+    /// Keep the file, and fail with [`io::ErrorKind::AlreadyExists`].
     Keep,
 }
 
-/// What a path names before anything is written.
-#[cfg_attr(not(unix), expect(dead_code, reason = "other systems are not asked for mounts and descriptors"))]
+/// The kind of file that a path names before anything is written.
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix distinguishes mounts and descriptors"))]
 #[derive(Debug, PartialEq, Eq)]
 enum Named {
     /// Nothing.
     Nothing,
     /// A regular file.
     File,
-    /// A regular file that something is mounted on, as containers do: it cannot be replaced, only written.
+    /// A regular file that is a mount point, as in containers: it cannot be replaced, only written.
     Mount,
     /// A directory.
     Directory,
-    /// A symbolic link, and where it leads.
+    /// A symbolic link, with its target.
     Link(PathBuf),
     /// An open descriptor of this process, such as `/dev/stdout`.
     Descriptor,
@@ -60,8 +60,9 @@ enum Named {
     Special,
 }
 
-/// Fails if the way to a file leads through a symbolic link below the current directory: such links come with a checkout, from
-/// whoever wrote it. Those above it (`/tmp`, `/var`) are the system's, and those elsewhere the user's.
+/// Fails if the path of a file contains a symbolic link below the current directory. Such links may come with a
+/// checkout, from somebody else. Links above the current directory (`/tmp`, `/var`) belong to the system, links
+/// elsewhere to the user.
 pub(crate) fn check_way(path: &Path) -> Result<(), Failure> {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     if here.parent().is_none() {
@@ -74,8 +75,8 @@ pub(crate) fn check_way(path: &Path) -> Result<(), Failure> {
             let shown = printable_path(path);
             return Err(Failure::new(format!("cannot write {shown}: {} is a symbolic link", printable_path(folder)))
                 .hint(format!(
-                    "name the directory itself ({}), or remove the link: output follows no link below the current \
-                     directory, because others may have put it there",
+                    "name the directory itself ({}), or remove the link: output does not follow links below the \
+                     current directory, because others may have created them",
                     printable_path(&to)
                 )));
         }
@@ -83,7 +84,7 @@ pub(crate) fn check_way(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where output goes that a user named.
+/// The destination of output that the user named.
 #[derive(Debug)]
 pub(crate) struct Target {
     path: PathBuf,
@@ -92,21 +93,21 @@ pub(crate) struct Target {
 
 #[derive(Debug)]
 enum To {
-    /// Written as it stands; `empty` it first.
+    /// Written directly, after truncating it if `empty`.
     InPlace { file: File, empty: bool },
-    /// Replaced at the end.
+    /// Replaced by a complete file at the end.
     Whole(Place),
 }
 
 impl Target {
-    /// Opens what `path` names, or the directory where it will be, so that a mistake is reported before the work and
-    /// not after it. Creates no file and changes none.
+    /// Opens the file at `path`, or the directory that will contain it, so that mistakes are reported before the work
+    /// and not after it. Does not create or change a file.
     pub(crate) fn open(path: PathBuf) -> Result<Self, Failure> {
         let shown = printable_path(&path);
         let refuse = |why: &str, hint: String| Err(Failure::new(format!("cannot write {shown}: {why}")).hint(hint));
         let fail = |error: &io::Error| {
-            let hint = "name a file in a directory that exists and that you may write to: the new file is written beside \
-                        its place first. Or redirect standard output";
+            let hint = "name a file in an existing directory that you can write to, because a new file is created there \
+                        first; or redirect standard output";
             Failure::new(format!("cannot write {shown}: {}", plain(error))).hint(hint)
         };
         check_way(&path)?;
@@ -117,7 +118,7 @@ impl Target {
                 To::Whole(place.map_err(|error| fail(&error))?)
             }
             Named::Mount => To::InPlace { file: open(false)?, empty: true },
-            // What the shell wrote there before, or another program writes meanwhile, stays.
+            // Append, to keep what the shell or another program writes to the same file.
             Named::Descriptor => To::InPlace { file: open(true)?, empty: false },
             Named::Special => To::InPlace { file: open(false)?, empty: false },
             Named::Directory => return refuse("it is a directory", "name a file in it".to_owned()),
@@ -125,8 +126,8 @@ impl Target {
                 return refuse(
                     "it is a symbolic link",
                     format!(
-                        "name the file itself ({}), or remove the link: output follows no link, because others may \
-                         have put it there",
+                        "name the file itself ({}), or remove the link: output does not follow links, because others \
+                         may have created them",
                         printable_path(&to)
                     ),
                 );
@@ -135,7 +136,7 @@ impl Target {
         Ok(Self { path, to })
     }
 
-    /// The place of a file that is replaced at the end; what is written in place is open already.
+    /// The place of a file that is replaced at the end; `None` for a file that is written directly.
     pub(crate) const fn place(&self) -> Option<&Place> {
         match &self.to {
             To::InPlace { .. } => None,
@@ -143,7 +144,7 @@ impl Target {
         }
     }
 
-    /// The directory that a file is written to before it is in its place; none for what is written in place.
+    /// The directory in which a new file is created; `None` for a file that is written directly.
     pub(crate) fn directory(&self) -> Option<&Path> {
         match self.to {
             To::InPlace { .. } => None,
@@ -153,13 +154,13 @@ impl Target {
         }
     }
 
-    /// Writes everything as it is made.
+    /// Writes the content as `write` produces it.
     pub(crate) fn write_by(self, write: Writer<'_>) -> Result<(), Failure> {
         let shown = printable_path(&self.path);
         let (result, hint) = match self.to {
-            To::InPlace { file, empty } => (in_place(file, empty, write), "check the disk or the device"),
+            To::InPlace { file, empty } => (in_place(file, empty, write), "check that the disk or device is not full"),
             To::Whole(place) => {
-                (place.put_by(write, Existing::Replace), "check the disk; what was there before is unchanged")
+                (place.put_by(write, Existing::Replace), "check that the disk is not full; the old file is unchanged")
             }
         };
         result.map_err(|error| Failure::new(format!("cannot write {shown}: {}", plain(&error))).hint(hint))
@@ -173,19 +174,19 @@ fn in_place(mut file: File, empty: bool, write: Writer<'_>) -> io::Result<()> {
     }
     let mut buffered = BufWriter::with_capacity(BUFFER, file);
     match write(&mut buffered).and_then(|()| buffered.flush()) {
-        // A reader that went away had enough.
+        // A closed pipe is not an error: its reader needs no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
 }
 
 impl Place {
-    /// Writes a file of these bytes here. The permissions of an existing file are kept.
+    /// Writes these bytes to a file at this place. The permissions of an existing file are kept.
     pub(crate) fn put(&self, bytes: &[u8], existing: Existing) -> io::Result<()> {
         self.put_by(&|file| file.write_all(bytes), existing)
     }
 
-    /// Writes a file here as it is made. If that fails, what was there before stays.
+    /// Writes a file at this place as `write` produces it. On failure, the old file stays.
     fn put_by(&self, write: Writer<'_>, existing: Existing) -> io::Result<()> {
         let mut draft = BufWriter::with_capacity(BUFFER, Draft::new(self, None)?);
         write(&mut draft)?;
@@ -193,7 +194,7 @@ impl Place {
     }
 }
 
-/// Writes a file of these bytes at `path`, or changes nothing.
+/// Writes these bytes to a file at `path`, or changes nothing.
 pub(crate) fn put(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
     Place::at(path)?.put(bytes, existing)
 }

@@ -1,4 +1,4 @@
-//! Drafts where there is no Unix: the same steps by path, without owners and permissions.
+//! Drafts on other systems than Unix: the same steps by path, without owners and permissions.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Existing, Named};
 
 impl Named {
-    /// What `path` names.
+    /// The kind of file that `path` names.
     pub(super) fn by(path: &Path) -> io::Result<Self> {
         let kind = match path.symlink_metadata() {
             Ok(metadata) => metadata.file_type(),
@@ -24,7 +24,7 @@ impl Named {
     }
 }
 
-/// A place for a file.
+/// The place of a file: its path.
 #[derive(Debug)]
 pub(crate) struct Place(PathBuf);
 
@@ -38,7 +38,7 @@ impl Place {
         Ok(Self(path.to_owned()))
     }
 
-    /// Fails where the user may not replace what is there.
+    /// Fails if the user may not replace the existing file.
     pub(super) fn check_replaceable(&self) -> io::Result<()> {
         match self.0.symlink_metadata() {
             Ok(metadata) if metadata.permissions().readonly() => Err(io::ErrorKind::PermissionDenied.into()),
@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-/// A file that is being written for a place. What is not [put](Self::put) there is removed.
+/// A file that is being written for a place. It is removed unless it is [put](Self::put) there.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     place: &'a Place,
@@ -56,7 +56,7 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// A draft; there are no permissions to set.
+    /// Creates a draft. Permissions are not set on these systems.
     pub(crate) fn new(place: &'a Place, _mode: Option<u32>) -> io::Result<Self> {
         let name = place.0.with_file_name(format!(".keyradius-{:016x}", RandomState::new().hash_one(0)));
         Ok(Self { place, file: File::create_new(&name)?, name: Some(name) })
@@ -67,7 +67,7 @@ impl<'a> Draft<'a> {
         self.file.sync_all()?;
         let Some(name) = &self.name else { return Ok(()) };
         if existing == Existing::Keep {
-            // The draft's own name is removed by `drop`.
+            // `drop` removes the draft's own name.
             return std::fs::hard_link(name, &self.place.0);
         }
         std::fs::rename(name, &self.place.0)?;

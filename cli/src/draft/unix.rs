@@ -1,4 +1,4 @@
-//! Drafts on Unix: everything relative to a directory that was opened before, so that no path is followed twice.
+//! Drafts on Unix. All steps are relative to a directory that was opened before, so that no path is resolved twice.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,17 +13,17 @@ use rustix::io::Errno;
 
 use super::{Existing, Named};
 
-/// Permissions of a new file, less those that the umask of the user takes away: as every other tool creates files.
+/// Permissions of a new file, from which the user's umask is subtracted, as for files of other tools.
 const NEW: Mode = Mode::from_raw_mode(0o666);
 
-/// Permissions that a file keeps: never set-user-ID, set-group-ID or sticky.
+/// Permission bits of a replaced file that are kept: not set-user-ID, set-group-ID or sticky.
 const KEPT: Mode = Mode::from_raw_mode(0o777);
 
-/// Tries to find a name that nothing has yet. A second one is needed with a probability of 2^-64.
+/// Maximum number of attempts to find an unused name. A second attempt is needed with a probability of 2^-64.
 const TRIES: u32 = 8;
 
 impl Named {
-    /// What `path` names.
+    /// The kind of file that `path` names.
     pub(super) fn by(path: &Path) -> io::Result<Self> {
         if path.as_os_str().as_bytes().ends_with(b"/") {
             return Ok(Self::Directory);
@@ -46,7 +46,7 @@ impl Named {
     }
 }
 
-/// Whether something is mounted on this file itself, as containers do with files of the host.
+/// Whether this file itself is a mount point, as files of the host are in containers.
 #[cfg(target_os = "linux")]
 fn is_mount(path: &Path) -> bool {
     use rustix::fs::{StatxAttributes, StatxFlags, statx};
@@ -59,13 +59,13 @@ fn is_mount(_path: &Path) -> bool {
     false
 }
 
-/// Whether this path is an entry of `/proc/PID/fd`, by whatever name of that directory (`/dev/fd`).
+/// Whether this path is an entry of `/proc/PID/fd`, under any name of that directory (`/dev/fd`).
 fn is_descriptor(path: &Path) -> bool {
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
     folder.is_some_and(|folder| folder.starts_with("/proc") && folder.ends_with("fd"))
 }
 
-/// A place for a file: its directory, open, and its name there.
+/// The place of a file: its open directory, and its name there.
 #[derive(Debug)]
 pub(crate) struct Place {
     directory: OwnedFd,
@@ -73,7 +73,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place at `path`, if files can be created in its directory and what is there may be replaced.
+    /// The place at `path`; fails if files cannot be created in its directory.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -83,13 +83,13 @@ impl Place {
         Ok(Self { directory, name })
     }
 
-    /// The directory.
+    /// The open directory.
     pub(crate) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }
 
-    /// Fails where the user may not replace what is there: a file that is write-protected, or, in a sticky directory such as `/tmp`,
-    /// one of another user.
+    /// Fails if the user may not replace the existing file: a write-protected file or, in a sticky directory such as
+    /// `/tmp`, a file of another user.
     pub(super) fn check_replaceable(&self) -> io::Result<()> {
         let Some(there) = self.there()? else { return Ok(()) };
         rustix::fs::accessat(&self.directory, &self.name, Access::WRITE_OK, AtFlags::EACCESS)?;
@@ -100,7 +100,7 @@ impl Place {
         if sticky && !mine { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
     }
 
-    /// The regular file that is there.
+    /// The metadata of the existing regular file, if there is one.
     fn there(&self) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok((FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(stat)),
@@ -110,7 +110,7 @@ impl Place {
     }
 }
 
-/// The directory is never listed: a right to read it is not needed.
+/// Opens the directory only as a place (`O_PATH`): it is never listed, so permission to read it is not needed.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn only_as_a_place() -> OFlags {
     OFlags::PATH
@@ -121,17 +121,17 @@ fn only_as_a_place() -> OFlags {
     OFlags::RDONLY
 }
 
-/// A file that is being written for a place. What is not [put](Self::put) there is removed.
+/// A file that is being written for a place. It is removed unless it is [put](Self::put) there.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     place: &'a Place,
     file: File,
-    /// `None` while it has no name: then a kill leaves nothing behind.
+    /// `None` while the file has no name: then a killed process leaves no file.
     name: Option<OsString>,
 }
 
 impl<'a> Draft<'a> {
-    /// A draft with these permissions; else those of the file that is there; else [those of a new file](NEW).
+    /// Creates a draft with these permissions, else with those of the existing file, else with [`NEW`].
     pub(crate) fn new(place: &'a Place, mode: Option<u32>) -> io::Result<Self> {
         match Self::unnamed(place, mode)? {
             Some(draft) => Ok(draft),
@@ -139,7 +139,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A draft without a name, where the file system has such files and `/proc` can name them later.
+    /// Creates a draft without a name, if the file system supports such files and `/proc` can name them later.
     #[cfg(target_os = "linux")]
     fn unnamed(place: &'a Place, mode: Option<u32>) -> io::Result<Option<Self>> {
         let how = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -158,14 +158,14 @@ impl<'a> Draft<'a> {
         Ok(None)
     }
 
-    /// A draft with a name that nobody can guess, and that nothing had before.
+    /// Creates a draft with an unused name that nobody can guess.
     fn named(place: &'a Place, mode: Option<u32>) -> io::Result<Self> {
         let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let (file, name) = with_free_name(|name| rustix::fs::openat(&place.directory, name, how, NEW))?;
         Self { place, file: File::from(file), name: Some(name) }.permitted(mode)
     }
 
-    /// Sets permissions and, for a file that is replaced by one of the same kind, its owner; before the first byte is written.
+    /// Sets the permissions and, if a regular file is replaced, the owner, before the first byte is written.
     fn permitted(self, mode: Option<u32>) -> io::Result<Self> {
         if let Some(mode) = mode {
             rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))?;
@@ -174,7 +174,7 @@ impl<'a> Draft<'a> {
         let Some(there) = self.place.there()? else { return Ok(self) };
         let new = rustix::fs::fstat(&self.file)?;
         if (new.st_uid, new.st_gid) != (there.st_uid, there.st_gid) {
-            // Only root can give a file away; for everybody else it is theirs from now on.
+            // Only root can change the owner. For other users, the file becomes their own.
             let (owner, group) = (Uid::from_raw(there.st_uid), Gid::from_raw(there.st_gid));
             if rustix::fs::fchown(&self.file, Some(owner), Some(group)).is_err() {
                 let _ = rustix::fs::fchown(&self.file, None, Some(group));
@@ -197,7 +197,7 @@ impl<'a> Draft<'a> {
         match existing {
             Existing::Replace => rustix::fs::renameat(directory, &*name, directory, &self.place.name)?,
             Existing::Keep => {
-                // The draft's own name is removed by `drop`.
+                // `drop` removes the draft's own name.
                 return Ok(rustix::fs::linkat(directory, &*name, directory, &self.place.name, AtFlags::empty())?);
             }
         }
@@ -224,22 +224,22 @@ impl Drop for Draft<'_> {
     }
 }
 
-/// The name in `/proc` of an open file.
+/// The path in `/proc` of an open file.
 fn by_number(file: &impl AsFd) -> PathBuf {
     use std::os::fd::AsRawFd;
     PathBuf::from(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
 }
 
-/// Gives a file without a name this one, if nothing has it.
+/// Gives a name to a file without one; fails if the name is used.
 fn give_name(file: &File, directory: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> {
     rustix::fs::linkat(CWD, by_number(file), directory, name, AtFlags::SYMLINK_FOLLOW)
 }
 
-/// Does something with names that nobody can guess, until one is free.
+/// Attempts an action with names that nobody can guess, until one is unused.
 fn with_free_name<T>(mut attempt: impl FnMut(&OsStr) -> rustix::io::Result<T>) -> io::Result<(T, OsString)> {
     let mut tries = 0;
     loop {
-        // Keyed with random bytes of the system.
+        // `RandomState` is keyed with random bytes of the system.
         let name = OsString::from(format!(".keyradius-{:016x}", RandomState::new().hash_one(tries)));
         match attempt(&name) {
             Err(Errno::EXIST) if tries < TRIES => tries += 1,
@@ -252,7 +252,7 @@ fn with_free_name<T>(mut attempt: impl FnMut(&OsStr) -> rustix::io::Result<T>) -
 mod tests {
     use super::*;
 
-    /// An empty directory that is gone after the test.
+    /// An empty directory that is removed after the test.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    /// With a name and without one: which of them a user gets depends on the file system.
+    /// Drafts with a name, and drafts of the kind that the file system gives.
     const KINDS: [&str; 2] = ["named", "any"];
 
     fn make<'a>(kind: &str, place: &'a Place, mode: Option<u32>) -> Draft<'a> {
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_is_nowhere_until_it_is_put() {
+    fn a_draft_is_invisible_until_it_is_put() {
         for kind in KINDS {
             let folder = Folder::new(kind);
             let path = folder.0.join("report");
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_drafts_are_never_alike() {
+    fn names_of_drafts_are_unique() {
         let mut names = std::collections::BTreeSet::new();
         for _ in 0..1_000 {
             assert!(names.insert(with_free_name(|_| Ok(())).unwrap().1));

@@ -1,4 +1,4 @@
-//! Objects by name, read with one long-lived `git cat-file --batch` a thread.
+//! Reads objects by id, with one long-lived `git cat-file --batch` per thread.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -20,60 +20,59 @@ use super::git::Git;
 use super::lfs::{Checked, LARGEST, Pointer};
 use crate::exit::Failure;
 
-/// Objects that one thread reads before a second one is worth its own git.
+/// Number of objects for which another thread is worth its own git process.
 const WORTH_A_THREAD: usize = 256;
 
-/// Names that are handed to one git at a time.
+/// Number of ids that are written to one git process at a time.
 const AT_ONCE: usize = 64;
 
-/// Most notes that are kept of one run.
+/// Maximum number of notes that are kept of one run.
 const NOTES: usize = 1000;
 
-/// What `--batch` calls the objects that have no bytes of their own.
+/// The kind of objects that `--batch` prints and that need no scan: a tree has no file content.
 const TREE: &str = "tree";
 
-/// Names of objects, one at a time, as they become known.
+/// A stream of object ids, one at a time, as they become known.
 pub(crate) type Names<'a> = Box<dyn FnMut() -> Option<Result<String, Failure>> + Send + 'a>;
 
-/// Names that are known already.
+/// A stream of ids that are already known.
 pub(crate) fn list(oids: &[String]) -> Names<'_> {
     let mut oids = oids.iter();
     Box::new(move || oids.next().cloned().map(Ok))
 }
 
-/// How far the reading of a hook has come; others look at it meanwhile.
+/// Progress of a hook's reading, which other threads can observe.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Objects read to their end.
+    /// Number of objects read to their end.
     pub(crate) read: AtomicU64,
-    /// Objects that were named so far.
+    /// Number of objects listed so far.
     pub(crate) named: AtomicU64,
-    /// Whether all were named.
+    /// Whether the list is complete.
     pub(crate) listed: AtomicBool,
 }
 
-/// Objects to scan. Their origins have no path: which paths an object has is a question for later, and only for those that
-/// hold a key.
+/// Objects to scan. Their origins have no path: paths are looked up later, and only for objects that contain a key.
 pub(crate) struct Blobs<'a> {
     git: &'a Git,
     names: Mutex<Option<Names<'a>>>,
-    /// The directory below which git-lfs keeps what its pointers mean.
+    /// The common git directory, below which git-lfs stores the objects of its pointers.
     common: Option<&'a Path>,
     tally: &'a Tally,
     notes: Mutex<Vec<Note>>,
     failed: Mutex<Option<Failure>>,
 }
 
-/// Something to say of an object that was read.
+/// A remark about an object that was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Note {
-    /// The object.
+    /// Id of the object.
     pub(crate) oid: String,
-    /// What.
+    /// Text of the remark.
     pub(crate) what: String,
 }
 
-/// Names that wait for a reader.
+/// Ids that wait for a reader.
 struct Queue<'q, 'a> {
     first: VecDeque<String>,
     rest: &'q mut Names<'a>,
@@ -81,13 +80,13 @@ struct Queue<'q, 'a> {
 }
 
 impl<'a> Blobs<'a> {
-    /// These objects. `common` is the directory that all work trees of the repository share.
+    /// A source of these objects. `common` is the directory that all work trees of the repository share.
     pub(crate) fn new(git: &'a Git, names: Names<'a>, common: Option<&'a Path>, tally: &'a Tally) -> Self {
         let names = Mutex::new(Some(names));
         Self { git, names, common, tally, notes: Mutex::default(), failed: Mutex::default() }
     }
 
-    /// What is to be said of them, sorted; an error if they could not all be asked for.
+    /// The remarks about the objects, sorted; an error if not all objects could be requested.
     pub(crate) fn finish(self) -> Result<Vec<Note>, Failure> {
         if let Some(failure) = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(failure);
@@ -108,7 +107,7 @@ impl<'a> Blobs<'a> {
         }
     }
 
-    /// The next names; none at the end, or when the listing failed.
+    /// Up to `many` further ids; none at the end, or if the listing failed.
     fn next(&self, queue: &Mutex<Queue<'_, '_>>, many: usize) -> Vec<String> {
         let mut queue = lock(queue);
         let mut names: Vec<String> = Vec::new();
@@ -144,8 +143,8 @@ impl<'a> Blobs<'a> {
             return;
         }
         let why = result.err().map_or_else(|| "it ended early".to_owned(), |error| error.to_string());
-        let failure = Failure::new(format!("`git cat-file` failed: {why}, and {unanswered} objects were not read"));
-        self.fail(failure.hint("run `git fsck` to see whether the repository is whole"));
+        let failure = Failure::new(format!("`git cat-file` failed: {why}; {unanswered} objects were not read"));
+        self.fail(failure.hint("run `git fsck` to check the repository"));
     }
 
     fn batch(&self, queue: &Mutex<Queue<'_, '_>>, asked: &Mutex<VecDeque<String>>, to: Feed<'_>) -> io::Result<()> {
@@ -163,7 +162,7 @@ impl<'a> Blobs<'a> {
                     let lines: String = names.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect();
                     lock(asked).extend(names);
                     if stdin.write_all(lines.as_bytes()).is_err() {
-                        // It went away: the reader says so.
+                        // Git has ended; the reading side reports the error.
                         break;
                     }
                 }
@@ -181,7 +180,7 @@ impl<'a> Blobs<'a> {
         result
     }
 
-    /// Reads one answer; `false` at the end.
+    /// Reads and scans one object; `false` at the end of the output.
     fn object(
         &self,
         asked: &Mutex<VecDeque<String>>,
@@ -190,7 +189,7 @@ impl<'a> Blobs<'a> {
         to: Feed<'_>,
     ) -> io::Result<bool> {
         let mut header = Vec::new();
-        // A name, a word and a number.
+        // An id, a kind and a size.
         if input.take(1024).read_until(b'\n', &mut header)? == 0 {
             return Ok(false);
         }
@@ -213,7 +212,7 @@ impl<'a> Blobs<'a> {
             "blob" => {
                 let mut start = Vec::new();
                 (&mut bytes).take(LARGEST).read_to_end(&mut start)?;
-                // What it says itself is searched whatever it means.
+                // The bytes of the blob itself are searched even if it is a pointer.
                 windows.feed(&mut start.as_slice().chain(&mut bytes), &origin, to);
                 if let (Some(common), Some(pointer)) = (self.common, Pointer::read(&start)) {
                     self.meant(oid, &pointer, common, windows, to);
@@ -221,7 +220,7 @@ impl<'a> Blobs<'a> {
             }
             _ => windows.feed(&mut bytes, &origin, to),
         }
-        // The rest of what was not read to its end, and the line feed after it.
+        // Skip what was not read of the object, and the line feed after it.
         let rest = bytes.limit() + 1;
         let skipped = io::copy(&mut input.take(rest), &mut io::sink())?;
         if skipped < rest {
@@ -232,7 +231,7 @@ impl<'a> Blobs<'a> {
         Ok(true)
     }
 
-    /// Scans what a pointer of git-lfs means.
+    /// Scans the object that a git-lfs pointer refers to.
     fn meant(&self, oid: &str, pointer: &Pointer, common: &Path, windows: &mut Windows, to: Feed<'_>) {
         let path: PathBuf = pointer.object(common);
         // Opening a FIFO would wait for whoever writes to it.
@@ -247,12 +246,12 @@ impl<'a> Blobs<'a> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 gap(to.run, oid, &format!("the object of its git-lfs pointer cannot be read: {error}"));
             }
-            _ => self.note(oid, "skipped: lfs pointer, and its object is not in this clone"),
+            _ => self.note(oid, "skipped: a git-lfs pointer whose object is not in this clone"),
         }
     }
 }
 
-/// The origin of an object: its name as git gives it, and no path.
+/// The origin of an object: its id, and no path.
 pub(crate) fn origin_of(oid: &str) -> Origin {
     let format = if oid.len() == 64 { Format::Sha256 } else { Format::Sha1 };
     Origin { object: ObjectId::from_hex(format, oid.as_bytes()), ..Origin::file("") }
@@ -285,7 +284,7 @@ impl Source for Blobs<'_> {
                     self.share(&queue, to);
                     wipe_stack();
                 };
-                // Whatever threads there are share all of it.
+                // The threads that did start share all objects.
                 if std::thread::Builder::new().spawn_scoped(scope, share).is_err() {
                     break;
                 }

@@ -1,13 +1,19 @@
-//! Two processes for a hook: one reads what is pushed and may start nothing, the other starts git and reads nothing.
+//! Splits a hook into two processes: one reads pushed bytes and may not start programs, the other starts git and reads
+//! no pushed bytes.
 //!
-//! A hook asks git until its end, and parses bytes of others in between. So the process that git runs starts
-//! itself once more, as a broker, before it reads anything, and is confined ([`crate::confine`]). From then on it asks the
-//! broker for git processes over a socket; the broker starts git for the questions that hooks ask, and for no other words
-//! ([`is_question`]), and sends back pipes. The broker never looks at what goes through them, but at a complaint's bytes.
+//! A hook runs git commands until its end, and parses untrusted bytes in between. So before it reads anything, the
+//! process that git runs starts itself again as a broker, and confines itself ([`crate::confine`]). From then on it
+//! requests git processes from the broker over a socket. The broker starts git only with the arguments that hooks use
+//! ([`is_question`]), and sends back pipes. The broker reads nothing from these pipes except git's standard error.
 //!
-//! A request is a length and so many bytes: `s` (start), two flags, a number that the child is known by, and the words of git
-//! with a zero byte before each; or `k` (kill) and a number; or `e` (end all). Only `s` is answered: one byte, `y` with
-//! two or three descriptors (standard input if asked for, output, and the pipe on which its end is told), or `n` with a text.
+//! A request is a length and that many bytes:
+//!
+//! - `s` (start), two flags, a number that identifies the child, and the arguments of git, each after a zero byte;
+//! - `k` (kill) and the number of a child;
+//! - `e` (end all).
+//!
+//! Only `s` is answered: `y` with two or three descriptors (standard input if requested, output, and a pipe for the
+//! exit status), or `n` with a text.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -30,16 +36,17 @@ use super::process::{self, Objects, complaint};
 use super::question::{BETWEEN, PROMISOR, addresses, diff, is_remote};
 use crate::exit::{Exit, Failure};
 
-/// Longest request and longest answer, in bytes.
+/// Maximum length of a request, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// Most descriptors of one answer.
+/// Maximum number of descriptors in one answer.
 const DESCRIPTORS: usize = 3;
 
-/// Told of a process that ended well.
+/// The status of a process that exited successfully.
 pub(crate) const GOOD: &str = "0";
 
-/// Words that hooks put to git, by its command; [`is_question`] has those of `remote`, [`is_diff`] those of `diff`. What is not here is refused.
+/// Arguments that hooks use, by git command; all others are refused. [`is_question`] checks those of `remote`,
+/// [`is_diff`] those of `diff`.
 const QUESTIONS: &[(&str, &[&str])] = &[
     (
         "cat-file",
@@ -89,8 +96,8 @@ const QUESTIONS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Whether these words are a question that hooks ask: words of the list, and names of objects and remotes. None of them
-/// makes git start a program or write anything.
+/// Whether hooks use these arguments: those of the list, object ids and names of remotes. None of them makes git start
+/// a program or write anything.
 fn is_question(words: &[OsString]) -> bool {
     let Some((command, rest)) = words.split_first() else { return false };
     if command == "diff" {
@@ -105,7 +112,7 @@ fn is_question(words: &[OsString]) -> bool {
     let mut rest = rest.iter();
     while let Some(word) = rest.next() {
         if *command == "rev-parse" && word == "--end-of-options" {
-            // One word that git takes for no option.
+            // Git reads the one word after this as a revision, never as an option.
             return rest.len() == 1;
         }
         let Some(word) = word.to_str() else { return false };
@@ -117,47 +124,47 @@ fn is_question(words: &[OsString]) -> bool {
     true
 }
 
-/// Whether these are the words of the diff that hooks ask for, all of them: without one of them git might start the program
-/// that a configuration names for diffs.
+/// Whether these are exactly the arguments of the diff that hooks ask for. All of them are required: without one of
+/// them, git might start a program that a configuration names for diffs.
 fn is_diff(words: &[OsString]) -> bool {
     let parent = words.iter().rev().nth(1).and_then(|word| word.to_str()).filter(|word| is_commit(word));
     [None, parent].into_iter().any(|parent| words.iter().eq(diff(parent)))
 }
 
-/// Whether a word names an object, and can mean nothing else.
+/// Whether a word is `HEAD` or an object id, and cannot be read as anything else.
 fn is_commit(word: &str) -> bool {
     let object = word.strip_suffix("^{commit}").unwrap_or(word);
     object == "HEAD" || is_oid(object)
 }
 
-/// What the broker started: its pipes.
+/// The pipes of a process that the broker started.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) stdin: Option<OwnedFd>,
     pub(crate) stdout: OwnedFd,
-    /// Comes to its end when the process has: [`GOOD`], or its status, a line feed and what it complained of.
+    /// Yields [`GOOD`], or the exit status, a line feed and git's standard error, once the process has ended.
     pub(crate) end: OwnedFd,
 }
 
-/// The confined side.
+/// The confined process's connection to the broker.
 #[derive(Debug)]
 pub(crate) struct Broker {
     socket: Mutex<File>,
 }
 
 impl Broker {
-    /// Starts one, with this process's directory and environment.
+    /// Starts a broker with the directory and environment of this process.
     pub(crate) fn start() -> Result<Self, Failure> {
         let failed = |error: io::Error| {
             Failure::new(format!("cannot start the process that talks to git: {error}"))
-                .hint("raise the limits of the user that runs git, or set KEYRADIUS_SANDBOX=off to do without it")
+                .hint("raise the limits of the user that runs git, or set KEYRADIUS_SANDBOX=off to run without it")
         };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        // The file that runs, even if another one has taken its name since.
+        // The running executable, even if its path has been replaced.
         Command::new("/proc/self/exe")
             .args(["hook", "broker"])
             .stdin(OwnedFd::from(theirs))
-            // Who waits for the output of this hook must not have to wait for it.
+            // A reader of this hook's output must not have to wait for the broker.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -165,7 +172,7 @@ impl Broker {
         Ok(Self { socket: Mutex::new(File::from(OwnedFd::from(ours))) })
     }
 
-    /// Has git started. `id` is a number that no other child of this process has.
+    /// Requests a git process. `id` must be unique among the children of this process.
     pub(crate) fn git<S: AsRef<OsStr>>(
         &self,
         id: u32,
@@ -186,20 +193,20 @@ impl Broker {
             (Some(b'y'), true) => {
                 let stdin = if stdin { descriptors.next() } else { None };
                 let (stdout, end) = (descriptors.next(), descriptors.next());
-                let none = || io::Error::other("it sent no pipe");
+                let none = || io::Error::other("the broker sent no pipe");
                 Ok(Started { stdin, stdout: stdout.ok_or_else(none)?, end: end.ok_or_else(none)? })
             }
             _ => Err(io::Error::other(text(answer.get(1..).unwrap_or_default()))),
         }
     }
 
-    /// Kills one.
+    /// Kills one process.
     pub(crate) fn kill(&self, id: u32) {
-        // A broker that is gone has killed them all.
+        // A broker that has ended has killed all its children.
         let _ = send(&self.lock(), &[&b"k"[..], &id.to_be_bytes()].concat());
     }
 
-    /// Kills all, and no other one is started.
+    /// Kills all processes, and ends the broker.
     pub(crate) fn stop(&self) {
         let _ = send(&self.lock(), b"e");
     }
@@ -212,11 +219,11 @@ impl Broker {
 /// Writes a request.
 fn send(mut socket: &File, request: &[u8]) -> io::Result<()> {
     let length = u32::try_from(request.len()).ok().filter(|length| *length as usize <= LONGEST);
-    let length = length.ok_or_else(|| io::Error::other("the question is too long"))?;
+    let length = length.ok_or_else(|| io::Error::other("the git command is too long"))?;
     socket.write_all(&[&length.to_be_bytes(), request].concat())
 }
 
-/// Reads an answer, and what came with it.
+/// Reads an answer, and the descriptors that came with it.
 fn receive(socket: &File) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut answer = vec![0; 4 << 10];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
@@ -230,7 +237,7 @@ fn receive(socket: &File) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
         }
     }
     if answer.is_empty() {
-        Err(io::Error::other("the process that starts it is gone"))
+        Err(io::Error::other("the process that starts git has ended"))
     } else {
         Ok((answer, descriptors))
     }
@@ -239,13 +246,16 @@ fn receive(socket: &File) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
 /// The children of the broker.
 type Children = Arc<Mutex<BTreeMap<u32, Child>>>;
 
-/// `keyradius hook broker`: answers until who asks is gone, and ends what still runs then.
+/// `keyradius hook broker`: answers requests until the other side closes the socket, then kills all remaining
+/// processes.
 pub(crate) fn run() -> Result<Exit, Failure> {
     let mut socket = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)
         .ok()
         .map(File::from)
         .filter(|socket| rustix::net::sockopt::socket_type(socket).is_ok())
-        .ok_or_else(|| Failure::new("only the hooks of keyradius start this").hint("see `keyradius hook --help`"))?;
+        .ok_or_else(|| {
+            Failure::new("this command is started only by keyradius hooks").hint("see `keyradius hook --help`")
+        })?;
     let children = Children::default();
     while let Some(request) = next(&mut socket) {
         match request.split_first() {
@@ -274,7 +284,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     Ok(Exit::Nothing)
 }
 
-/// The next request; nothing when the other side is gone or sends something else.
+/// Reads the next request; `None` if the socket is closed or the request is malformed.
 fn next(socket: &mut File) -> Option<Vec<u8>> {
     let mut length = [0; 4];
     socket.read_exact(&mut length).ok()?;
@@ -294,9 +304,9 @@ fn answer(socket: &File, bytes: &[u8], descriptors: &[std::os::fd::BorrowedFd<'_
     Ok(())
 }
 
-/// Starts git for one question. Returns its standard input, its output, and the pipe that tells its end.
+/// Starts git for one request. Returns its standard input, its output, and the pipe for its exit status.
 fn start(request: &[u8], children: &Children) -> io::Result<(Option<OwnedFd>, OwnedFd, OwnedFd)> {
-    let refused = || io::Error::other("hooks do not ask this question");
+    let refused = || io::Error::other("hooks do not use this git command");
     let ([objects, stdin, id @ ..], words) = request.split_first_chunk::<6>().ok_or_else(refused)?;
     let mut words = words.split(|byte| *byte == 0).skip(1).map(|word| OsString::from_vec(word.to_vec()));
     let words: Vec<OsString> = words.by_ref().collect();
@@ -316,14 +326,14 @@ fn start(request: &[u8], children: &Children) -> io::Result<(Option<OwnedFd>, Ow
     let children = Arc::clone(children);
     std::thread::spawn(move || {
         let complaint = stderr.map(complaint).unwrap_or_default();
-        // Who was killed is not here any more, and nobody listens.
+        // A killed process is no longer in the map, and nobody waits for its status.
         let Some(mut child) = lock(&children).remove(&id) else { return };
         let said = match child.wait() {
             Ok(status) if status.success() => GOOD.to_owned(),
             Ok(status) => format!("{status}\n{complaint}"),
             Err(error) => format!("{error}\n"),
         };
-        // Without a reader there is nobody to tell.
+        // Fails if nobody waits for the status.
         let _ = tell.write_all(said.as_bytes());
     });
     let stdout = stdout.ok_or_else(|| io::Error::other("git has no output"))?;
@@ -331,7 +341,7 @@ fn start(request: &[u8], children: &Children) -> io::Result<(Option<OwnedFd>, Ow
 }
 
 fn end(mut child: Child) {
-    // One that has ended already needs nothing.
+    // Fails if the process has already ended.
     let _ = child.kill();
     let _ = child.wait();
 }

@@ -1,5 +1,5 @@
-//! Git as a child process, or as that of a broker: every question is one call, every answer is read as it comes, and all of
-//! them can be ended.
+//! Runs git as a child process, or through a broker. Each question is one git command, its output is read as it
+//! arrives, and all running commands can be ended together.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,24 +18,25 @@ use crate::confine::Guard;
 use crate::exit::Failure;
 use crate::report::words::escape;
 
-/// Most bytes of one line of git's output that are kept: a name of an object and a path.
+/// Maximum bytes kept of one line of git's output: an object id and a path.
 const LINE: u64 = 64 << 10;
 
-/// Git processes that run, by process id. They are ended together when the time of a hook is up.
+/// Running git processes, by process id. They are ended together when the time of a hook is up.
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     running: Mutex<BTreeMap<u32, Child>>,
     stopped: AtomicBool,
-    /// Who starts them, where this process may not.
+    /// The broker that starts git, if this process may not.
     #[cfg(target_os = "linux")]
     broker: Option<Broker>,
-    /// How many the broker was asked for.
+    /// Number of processes requested from the broker.
     #[cfg(target_os = "linux")]
     asked: std::sync::atomic::AtomicU32,
 }
 
 impl Children {
-    /// For a process that is confined from now on: a broker starts its git processes. Called before a thread is started.
+    /// Starts a broker for git processes, unless the user switched the confinement off; then confines this process.
+    /// Must be called before any thread is started.
     #[cfg(target_os = "linux")]
     pub(crate) fn confined(guard: Guard) -> Result<Arc<Self>, Failure> {
         let broker = if Guard::is_off()? { None } else { Some(Broker::start()?) };
@@ -43,14 +44,14 @@ impl Children {
         Ok(Arc::new(Self { broker, ..Self::default() }))
     }
 
-    /// Where nothing confines a process, it starts git itself.
+    /// On systems without confinement, the process starts git itself.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn confined(guard: Guard) -> Result<Arc<Self>, Failure> {
         guard.enter(None)?;
         Ok(Arc::default())
     }
 
-    /// Kills every git process that was started, and lets no other one start.
+    /// Kills every running git process, and prevents new ones.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, SeqCst);
         #[cfg(target_os = "linux")]
@@ -58,7 +59,7 @@ impl Children {
             broker.stop();
         }
         for child in self.lock().values_mut() {
-            // One that has ended already needs nothing.
+            // Fails if the process has already ended.
             let _ = child.kill();
         }
     }
@@ -68,45 +69,45 @@ impl Children {
     }
 }
 
-/// How git is called.
+/// Starts git commands.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Git {
-    /// The objects that it sees.
+    /// The objects that git sees.
     pub(crate) objects: Objects,
-    /// What was started and still runs.
+    /// The running processes.
     pub(crate) children: Arc<Children>,
 }
 
-/// A git that runs. It is killed if nobody waits for its end.
+/// A running git process, which is killed on drop.
 #[derive(Debug)]
 pub(crate) struct Running {
     children: Arc<Children>,
     id: u32,
     what: String,
-    /// Where its questions are written to; taken by who asks.
+    /// Its standard input, until it is taken for writing.
     pub(crate) stdin: Option<ChildStdin>,
-    /// Where its answers come from; taken by who reads them.
+    /// Its standard output, until it is taken for reading.
     pub(crate) stdout: Option<ChildStdout>,
     end: Option<End>,
 }
 
-/// How the end of a git is learned of.
+/// How the exit status of a git process is obtained.
 #[derive(Debug)]
 enum End {
-    /// It is a child of this process; a thread listens to what it complains of.
+    /// The process is a child of this one; a thread collects its standard error.
     Child(Option<JoinHandle<String>>),
-    /// It is a child of the broker, which tells it here.
+    /// The process is a child of the broker, which writes the status to this pipe.
     #[cfg(target_os = "linux")]
     Told(std::fs::File),
 }
 
 impl Git {
-    /// Git, started by who may start it.
+    /// Git with all objects visible, and processes recorded in `children`.
     pub(crate) fn of(children: Arc<Children>) -> Self {
         Self { objects: Objects::All, children }
     }
 
-    /// Starts git and goes on.
+    /// Starts git without waiting for its end.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running, Failure> {
         self.spawn(args, false)
     }
@@ -116,7 +117,7 @@ impl Git {
         self.spawn(args, true)
     }
 
-    /// Starts git with `input` as its standard input; a thread of its own writes it.
+    /// Starts git with `input` as its standard input, which a separate thread writes.
     pub(crate) fn feed<S: AsRef<OsStr>>(
         &self,
         args: &[S],
@@ -125,14 +126,14 @@ impl Git {
         let mut running = self.converse(args)?;
         if let Some(mut stdin) = running.stdin.take() {
             let mut input = input;
-            // A git that went away says why itself.
+            // If git has ended, its exit status explains why.
             let copy = move || drop(io::copy(&mut input, &mut stdin));
             std::thread::Builder::new().spawn(copy).map_err(|error| no_thread(&error))?;
         }
         Ok(running)
     }
 
-    /// Starts git with the output of another one as its standard input.
+    /// Starts git with the output of another git process as its standard input.
     pub(crate) fn pipe<S: AsRef<OsStr>>(&self, args: &[S], from: &mut Running) -> Result<Running, Failure> {
         match from.stdout.take() {
             Some(stdout) => self.feed(args, stdout),
@@ -141,10 +142,10 @@ impl Git {
     }
 
     fn spawn<S: AsRef<OsStr>>(&self, args: &[S], stdin: bool) -> Result<Running, Failure> {
-        // Held while it starts, so that it cannot be missed by `stop`.
+        // Locked while the process starts, so that `stop` cannot miss it.
         let mut running = self.children.lock();
         if self.children.stopped.load(SeqCst) {
-            return Err(Failure::new("the time of this hook is up"));
+            return Err(Failure::new("the time limit of this hook has passed"));
         }
         let (children, what) = (Arc::clone(&self.children), named(args));
         #[cfg(target_os = "linux")]
@@ -166,17 +167,17 @@ impl Git {
         Ok(Running { children, id, what, stdin, stdout, end: Some(End::Child(complaint)) })
     }
 
-    /// What git answers.
+    /// Runs git and returns its output.
     pub(crate) fn ask<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Vec<u8>, Failure> {
         self.start(args)?.answer()
     }
 
-    /// What git answers to `input`.
+    /// Runs git with `input` as its standard input, and returns its output.
     pub(crate) fn tell<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Vec<u8>, Failure> {
         self.feed(args, io::Cursor::new(input.to_vec()))?.answer()
     }
 
-    /// What git answers, without the line feed at its end; `None` if it says no.
+    /// Runs git and returns its output as a path, without the final line feed; `None` if git fails or prints nothing.
     pub(crate) fn value<S: AsRef<OsStr>>(&self, args: &[S]) -> Option<PathBuf> {
         let mut answer = self.ask(args).ok()?;
         if answer.last() == Some(&b'\n') {
@@ -187,7 +188,7 @@ impl Git {
 }
 
 impl Running {
-    /// Everything it says, once it ended well.
+    /// Reads all output; fails if git exits with an error.
     pub(crate) fn answer(mut self) -> Result<Vec<u8>, Failure> {
         let mut answer = Vec::new();
         let read = self.stdout.take().map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut answer));
@@ -196,8 +197,8 @@ impl Running {
         Ok(answer)
     }
 
-    /// Hands every line of its output to `each` as it comes, until `each` has enough; `Ok` once it ended well or was
-    /// no longer needed.
+    /// Passes each line of output to `each` as it arrives, until `each` breaks. Fails if git exits with an error before
+    /// that.
     pub(crate) fn lines(mut self, each: &mut dyn FnMut(&[u8]) -> std::ops::ControlFlow<()>) -> Result<(), Failure> {
         let Some(stdout) = self.stdout.take() else { return self.end() };
         let mut lines = Lines::new(stdout);
@@ -209,7 +210,7 @@ impl Running {
         self.end()
     }
 
-    /// Waits for its end; an error with what it said if that was not a good one.
+    /// Waits for the end of the process; fails with the first line of its standard error if it exits with an error.
     pub(crate) fn end(mut self) -> Result<(), Failure> {
         drop((self.stdin.take(), self.stdout.take()));
         let (status, said) = match self.end.take() {
@@ -239,8 +240,8 @@ impl Running {
             .lines()
             .find(|line| !line.trim().is_empty())
             .map(|said| escape(said.trim_start_matches("fatal: ").trim_start_matches("error: ")));
-        let said = said.unwrap_or_else(|| format!("it said nothing ({status})"));
-        Err(Failure::new(format!("`{}` failed: {said}", self.what)).hint("run it by hand to see more"))
+        let said = said.unwrap_or_else(|| format!("no error message ({status})"));
+        Err(Failure::new(format!("`{}` failed: {said}", self.what)).hint("run the command by hand to see more"))
     }
 }
 
@@ -261,14 +262,14 @@ impl Drop for Running {
                 if let Some(broker) = &self.children.broker {
                     broker.kill(self.id);
                 }
-                // It is gone when the pipe is at its end.
+                // The pipe ends when the process has ended.
                 let _ = io::copy(&mut told, &mut io::sink());
             }
         }
     }
 }
 
-/// Lines of git's output, one at a time. What is longer than [`LINE`] is cut off.
+/// Lines of git's output, one at a time. Longer lines are cut off at [`LINE`] bytes.
 pub(crate) struct Lines {
     input: BufReader<ChildStdout>,
     line: Vec<u8>,
@@ -300,29 +301,30 @@ fn named<S: AsRef<OsStr>>(args: &[S]) -> String {
     words.join(" ")
 }
 
-/// Git could not be run.
+/// The error for a git process that could not be started or read.
 pub(crate) fn not_started(error: &io::Error) -> Failure {
-    Failure::new(format!("cannot run git: {error}")).hint("a hook needs git on the PATH")
+    Failure::new(format!("cannot run git: {error}")).hint("check that git is on the PATH")
 }
 
-/// Most bytes that git may write to the standard input of a hook: some half a million refs.
+/// Maximum bytes that git may write to the standard input of a hook: about half a million refs.
 const REFS: u64 = 64 << 20;
 
-/// What git writes to the standard input of a hook. A person who runs one by hand gets told, not a wait.
+/// Reads what git writes to the standard input of a hook. Fails on a terminal, so that a person who runs a hook by hand
+/// gets an error instead of a wait.
 pub(crate) fn lines() -> Result<String, Failure> {
     let stdin = io::stdin();
     let mut lines = Vec::new();
     if stdin.is_terminal() {
-        return Err(Failure::new("nothing says what is pushed: git writes it to the standard input of this hook")
+        return Err(Failure::new("no pushed refs: git writes them to the standard input of this hook")
             .hint("to check files, run `keyradius scan`; to install the hook, `keyradius hook install`"));
     }
     stdin.lock().take(REFS).read_to_end(&mut lines).map_err(|error| {
-        Failure::new(format!("cannot read what is pushed from standard input: {error}"))
-            .hint("git writes it there; see docs/hooks.md for hook managers")
+        Failure::new(format!("cannot read the pushed refs from standard input: {error}"))
+            .hint("git writes them there; see docs/hooks.md for hook managers")
     })?;
     if lines.len() as u64 == REFS {
         return Err(Failure::new(format!(
-            "more refs are pushed than keyradius reads: the list is longer than {} MiB",
+            "too many refs in one push: the list of refs is longer than {} MiB",
             REFS >> 20
         ))
         .hint("push fewer refs at a time"));
@@ -330,7 +332,7 @@ pub(crate) fn lines() -> Result<String, Failure> {
     Ok(text(&lines))
 }
 
-/// The system gives no thread.
+/// The error for a thread that could not be started.
 fn no_thread(error: &io::Error) -> Failure {
     Failure::new(format!("cannot start a thread: {error}"))
         .hint("raise --memory and the limits of the user that runs git (`ulimit -u`, `ulimit -v`)")

@@ -1,4 +1,4 @@
-//! `keyradius hook install`, `uninstall` and `status`: what others put there is kept, and comes back.
+//! `keyradius hook install`, `uninstall` and `status`. Hooks of other tools are kept, and restored by `uninstall`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -15,17 +15,17 @@ use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::surroundings::{Surroundings, Variables};
 
-/// A directory of hooks.
+/// A directory that contains hooks.
 #[derive(Debug)]
 struct Hooks {
     directory: PathBuf,
-    /// For every repository.
+    /// Whether the directory is for all repositories.
     global: bool,
-    /// Made by keyradius, and the hooks of each repository are passed on.
+    /// Whether keyradius made the directory, with scripts that run the hooks of each repository.
     own: bool,
 }
 
-/// What stands where a hook belongs.
+/// The file at the path of a hook.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Nothing,
@@ -40,18 +40,18 @@ pub(crate) fn install(args: &InstallArgs, around: &Surroundings) -> Result<Exit,
     let hooks = Hooks::find(git, args.global, around)?;
     let husky = hooks.directory.ends_with(".husky/_");
     if husky {
-        return Err(Failure::new(format!("{} belongs to husky, which writes it anew", hooks.shown(here)))
+        return Err(Failure::new(format!("{} belongs to husky, which rewrites it", hooks.shown(here)))
             .hint("add the line `keyradius hook pre-commit` to .husky/pre-commit (and to .husky/pre-merge-commit)"));
     }
-    // Nobody commits in a bare repository: what it has is pushed to it.
+    // Nobody commits in a bare repository: it only receives pushes.
     let bare = git.value(&["rev-parse", "--is-bare-repository"]).is_some_and(|answer| answer.as_os_str() == "true");
     let default =
         if bare && !args.global { &[HookName::Receive][..] } else { &[HookName::Commit, HookName::MergeCommit] };
     let wanted = if args.hooks.is_empty() { default } else { &args.hooks };
     let keyradius = std::env::current_exe().map_err(|error| {
-        Failure::new(format!("cannot tell where keyradius is: {error}")).hint("run it by its full path")
+        Failure::new(format!("cannot find the path of keyradius: {error}")).hint("run keyradius by its full path")
     })?;
-    // All that can be refused is refused before anything is changed.
+    // Everything is checked before anything is changed.
     for hook in wanted {
         hooks.check(*hook, here)?;
     }
@@ -72,16 +72,16 @@ pub(crate) fn install(args: &InstallArgs, around: &Surroundings) -> Result<Exit,
         let directory = hooks.directory.as_os_str();
         if git.value(&["config", "--global", "--get", "core.hooksPath"]).is_none() {
             git.ask(&["config".as_ref(), "--global".as_ref(), "core.hooksPath".as_ref(), directory])?;
-            let _ = writeln!(told, "core.hooksPath of the global configuration is now {}", hooks.shown(here));
+            let _ = writeln!(told, "core.hooksPath in the global git configuration is now {}", hooks.shown(here));
         }
-        told += "hooks of a repository's own .git/hooks go on running; a repository with a core.hooksPath of its own \
-                 is not covered\n";
+        told += "existing hooks in .git/hooks of a repository keep running; a repository that sets its own \
+                 core.hooksPath is not covered\n";
     }
     out::data(told.as_bytes())?;
     Ok(Exit::Nothing)
 }
 
-/// Removes hooks, and puts back what was there.
+/// Removes hooks, and restores the previous ones.
 pub(crate) fn uninstall(args: &UninstallArgs, around: &Surroundings) -> Result<Exit, Failure> {
     let here = around.directory.as_path();
     let git = &Git::default();
@@ -97,20 +97,20 @@ pub(crate) fn uninstall(args: &UninstallArgs, around: &Surroundings) -> Result<E
     }
     if hooks.own && args.hooks.is_empty() {
         let set = git.value(&["config", "--global", "--get", "core.hooksPath"]);
-        // Gone if it is empty; what others put there keeps it, and keeps it in use.
+        // Only an empty directory is removed. If it contains other hooks, it stays in use.
         if std::fs::remove_dir(&hooks.directory).is_ok() && set.is_some_and(|set| set == hooks.directory) {
             git.ask(&["config", "--global", "--unset", "core.hooksPath"])?;
-            told += "core.hooksPath is no longer set in the global configuration\n";
+            told += "core.hooksPath is no longer set in the global git configuration\n";
         }
     }
     if told.is_empty() {
-        told = format!("no hook of keyradius in {}\n", hooks.shown(here));
+        told = format!("no keyradius hooks in {}\n", hooks.shown(here));
     }
     out::data(told.as_bytes())?;
     Ok(Exit::Nothing)
 }
 
-/// Says what is installed.
+/// Shows which hooks are installed.
 pub(crate) fn status(args: &StatusArgs, around: &Surroundings) -> Result<Exit, Failure> {
     let here = around.directory.as_path();
     let hooks = Hooks::find_any(&Git::default(), args.global, around)?;
@@ -119,12 +119,12 @@ pub(crate) fn status(args: &StatusArgs, around: &Surroundings) -> Result<Exit, F
         let path = hooks.directory.join(hook.id());
         let what = match hooks.state(hook.id()) {
             Ok(State::Ours) if !is_executable(&path) => "installed, but not executable: git does not run it".to_owned(),
-            Ok(State::Ours) if !hooks.checks(hook) => "not installed; the repository's own is run".to_owned(),
+            Ok(State::Ours) if !hooks.checks(hook) => "not installed; the repository's own hook runs".to_owned(),
             Ok(State::Ours) if exists(&hooks.before(hook.id())) => {
                 format!("installed; {}{BEFORE} runs first", hook.id())
             }
             Ok(State::Ours) => "installed".to_owned(),
-            Ok(State::Other(_)) => "not installed; another hook is there".to_owned(),
+            Ok(State::Other(_)) => "not installed; another hook is present".to_owned(),
             Ok(State::Nothing) => "not installed".to_owned(),
             Err(error) => format!("cannot be read: {}", plain(&error)),
         };
@@ -135,19 +135,17 @@ pub(crate) fn status(args: &StatusArgs, around: &Surroundings) -> Result<Exit, F
 }
 
 impl Hooks {
-    /// Where hooks belong.
+    /// The directory of hooks; an error if git's configuration names one for all repositories and `global` is not set.
     fn find(git: &Git, global: bool, around: &Surroundings) -> Result<Self, Failure> {
         let hooks = Self::find_any(git, global, around)?;
         let scope = git.value(&["config", "--show-scope", "--get", "core.hooksPath"]);
         let scope = scope.map(|scope| scope.to_string_lossy().into_owned()).unwrap_or_default();
         if !global && ["global", "system"].iter().any(|wide| scope.starts_with(wide)) {
             return Err(Failure::new(format!(
-                "hooks of this repository are in {}, by core.hooksPath of your configuration for every repository",
+                "hooks of this repository are in {}, because your git configuration sets core.hooksPath",
                 hooks.shown(&around.directory)
             ))
-            .hint(
-                "add --global to install there; or give this repository its own: git config core.hooksPath .git/hooks",
-            ));
+            .hint("add --global to install there, or use the repository's own: git config core.hooksPath .git/hooks"));
         }
         Ok(hooks)
     }
@@ -155,7 +153,7 @@ impl Hooks {
     fn find_any(git: &Git, global: bool, around: &Surroundings) -> Result<Self, Failure> {
         if !global {
             let directory = git.ask(&["rev-parse", "--git-path", "hooks"]).map_err(|failure| {
-                failure.hint("run it in the repository that is to have hooks, or install for all: --global")
+                failure.hint("run this command in the repository that needs hooks, or add --global")
             })?;
             let directory = super::answer::path(directory.strip_suffix(b"\n").unwrap_or(&directory));
             return Ok(Self { directory: around.directory.join(directory), global, own: false });
@@ -163,13 +161,13 @@ impl Hooks {
         let default = config_home(&around.variables).map(|home| home.join("keyradius").join("hooks"));
         match git.value(&["config", "--global", "--type=path", "--get", "core.hooksPath"]) {
             Some(set) if !set.is_absolute() => Err(Failure::new(format!(
-                "core.hooksPath of the global configuration is {}: another directory in each repository",
+                "core.hooksPath in the global git configuration is {}: a different directory in each repository",
                 printable_path(&set)
             ))
             .hint("run `keyradius hook install` in each repository, without --global")),
             Some(set) => Ok(Self { own: default.is_some_and(|default| default == set), directory: set, global }),
             None => default.map(|directory| Self { directory, global, own: true }).ok_or_else(|| {
-                Failure::new("cannot tell where your configuration is").hint("set HOME or XDG_CONFIG_HOME")
+                Failure::new("cannot find your configuration directory").hint("set HOME or XDG_CONFIG_HOME")
             }),
         }
     }
@@ -186,7 +184,7 @@ impl Hooks {
         match std::fs::read(self.directory.join(name)) {
             Ok(script) if script::is_ours(&script) => Ok(State::Ours),
             Ok(script) => Ok(State::Other(script)),
-            // A link that leads nowhere is something all the same.
+            // A dangling symbolic link counts as an existing hook.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !exists(&self.directory.join(name)) => {
                 Ok(State::Nothing)
             }
@@ -194,12 +192,12 @@ impl Hooks {
         }
     }
 
-    /// Whether the script there runs keyradius, or only passes on.
+    /// Whether the installed script runs keyradius; `false` if it only runs the repository's own hook.
     fn checks(&self, hook: HookName) -> bool {
         std::fs::read(self.directory.join(hook.id())).is_ok_and(|script| script != script::pass_on(hook.id()))
     }
 
-    /// Refuses what has no clear way.
+    /// Refuses to install over hooks that cannot be chained safely.
     fn check(&self, hook: HookName, here: &Path) -> Result<(), Failure> {
         let name = hook.id();
         let path = self.directory.join(name);
@@ -208,25 +206,25 @@ impl Hooks {
         let refuse = |what: String, hint: String| Err(Failure::new(what).hint(hint));
         match self.state(name).map_err(|error| self.failed("read", &path, &error, here))? {
             State::Nothing if exists(&before) => refuse(
-                format!("{shown_before} is there without the hook that runs it"),
-                "move it to where it belongs, or delete it; then install again".to_owned(),
+                format!("{shown_before} exists without the hook that runs it"),
+                format!("rename it to {name}, or delete it; then install again"),
             ),
-            // What a hook manager wrote anew is no second hook.
+            // If a hook manager rewrote the same script, there is only one other hook.
             State::Other(script) if exists(&before) && !std::fs::read(&before).is_ok_and(|kept| kept == script) => {
                 refuse(
-                    format!("two hooks are there that are not keyradius's: {name} and {name}{BEFORE}"),
+                    format!("two hooks of other tools exist: {name} and {name}{BEFORE}"),
                     format!("keep one of them in {}, remove {shown_before}, then install again", shown(&path, here)),
                 )
             }
             State::Other(script) if asks_its_name(&script) => refuse(
-                format!("the hook {} goes by its own name, which chaining would change", shown(&path, here)),
-                format!("add the line `keyradius hook {name}` to it, or to what it runs"),
+                format!("the hook {} depends on its own file name, which chaining would change", shown(&path, here)),
+                format!("add the line `keyradius hook {name}` to that hook, or to a script that it runs"),
             ),
             State::Nothing | State::Ours | State::Other(_) => Ok(()),
         }
     }
 
-    /// Writes a script, and keeps what was there.
+    /// Writes a script, and renames an existing hook so that the script can run it.
     fn put(&self, name: &str, script: &[u8], here: &Path) -> Result<String, Failure> {
         let path = self.directory.join(name);
         let state = self.state(name).map_err(|error| self.failed("read", &path, &error, here))?;
@@ -234,7 +232,7 @@ impl Hooks {
             return Ok(format!("{name}: already installed\n"));
         }
         let place = Place::at(&path).map_err(|error| self.failed("write", &path, &error, here))?;
-        // Written whole before anything is moved.
+        // The script is written completely before anything is renamed.
         let fresh = executable(&place, script).map_err(|error| self.failed("write", &path, &error, here))?;
         let chained = matches!(state, State::Other(_));
         if chained {
@@ -246,11 +244,11 @@ impl Hooks {
             }
             return Err(self.failed("write", &path, &error, here));
         }
-        let kept = if chained { format!("; what was there runs first, as {name}{BEFORE}") } else { String::new() };
+        let kept = if chained { format!("; the existing hook runs first, as {name}{BEFORE}") } else { String::new() };
         Ok(format!("{name}: installed in {}{kept}\n", self.shown(here)))
     }
 
-    /// A script for a hook that keyradius does not check, where nothing is there.
+    /// Writes a script that only runs the repository's own hook, unless a file exists there.
     fn pass_on(&self, name: &str, here: &Path) -> Result<(), Failure> {
         let path = self.directory.join(name);
         if matches!(self.state(name), Ok(State::Nothing)) {
@@ -260,7 +258,7 @@ impl Hooks {
         Ok(())
     }
 
-    /// Removes our script and puts back what was there.
+    /// Removes our script and restores the previous hook.
     fn take(&self, name: &str, asked: bool, here: &Path) -> Result<String, Failure> {
         let path = self.directory.join(name);
         let before = self.before(name);
@@ -269,17 +267,17 @@ impl Hooks {
             State::Other(_) if exists(&before) || asked => {
                 let kept =
                     if exists(&before) { format!("; {} is kept too", shown(&before, here)) } else { String::new() };
-                return Ok(format!("{name}: the hook there is not keyradius's, so it is left alone{kept}\n"));
+                return Ok(format!("{name}: not a keyradius hook, so it was not changed{kept}\n"));
             }
             State::Nothing if asked => return Ok(format!("{name}: not installed\n")),
             State::Nothing | State::Other(_) => return Ok(String::new()),
         }
         if exists(&before) {
             std::fs::rename(&before, &path).map_err(|error| self.failed("move", &before, &error, here))?;
-            return Ok(format!("{name}: removed; what was there before is back\n"));
+            return Ok(format!("{name}: removed; the previous hook is restored\n"));
         }
         if self.own && asked {
-            // In a directory that every repository goes by, nothing would switch their own hook off.
+            // In a directory for all repositories, a missing script would disable each repository's own hook.
             write_executable(&path, &script::pass_on(name))
                 .map_err(|error| self.failed("write", &path, &error, here))?;
             return Ok(format!("{name}: removed\n"));
@@ -291,11 +289,11 @@ impl Hooks {
 
     fn failed(&self, what: &str, path: &Path, error: &io::Error, here: &Path) -> Failure {
         Failure::new(format!("cannot {what} {}: {}", shown(path, here), plain(error)))
-            .hint(format!("check {} (core.hooksPath may name it) and its permissions", self.shown(here)))
+            .hint(format!("check the permissions of {}; core.hooksPath may name another one", self.shown(here)))
     }
 }
 
-/// Whether a hook asks for its own name, as scripts do that are linked to by many names.
+/// Whether a hook reads its own file name, as scripts do that are linked under several names.
 fn asks_its_name(script: &[u8]) -> bool {
     let text = String::from_utf8_lossy(script);
     [
@@ -314,12 +312,12 @@ fn shown(path: &Path, here: &Path) -> String {
     printable_path(path.strip_prefix(here).unwrap_or(path))
 }
 
-/// Whether anything is there, a link that leads nowhere too.
+/// Whether a path exists; a dangling symbolic link counts.
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// `XDG_CONFIG_HOME`, or `.config` at home.
+/// The user's configuration directory: `XDG_CONFIG_HOME`, or `.config` in the home directory.
 fn config_home(variables: &Variables) -> Option<PathBuf> {
     let set = |name: &str| variables.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME").or_else(|| set("USERPROFILE"))?.join(".config")))
@@ -336,7 +334,7 @@ fn is_executable(_path: &Path) -> bool {
     true
 }
 
-/// A script that is ready to be put in its place.
+/// A draft of an executable script, written but not yet in its place.
 fn executable<'a>(place: &'a Place, script: &[u8]) -> io::Result<Draft<'a>> {
     let mut draft = Draft::new(place, Some(0o755))?;
     draft.write_all(script)?;

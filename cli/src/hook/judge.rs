@@ -1,4 +1,4 @@
-//! Which keys are new, and which of those block.
+//! Decides which keys are new, and which of the new ones block.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,18 +15,18 @@ use super::policy::Policy;
 use crate::allow::{AllowList, Allowance, Notice};
 use crate::marks::Marks;
 
-/// Where an object lies.
+/// A place of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Its path in the repository.
+    /// Path in the repository.
     pub(crate) path: PathBuf,
-    /// The commit that brought it there.
+    /// Id of the commit that added the object at this path.
     pub(crate) commit: Option<String>,
-    /// What lay there before: one object for each parent that has the path.
+    /// Ids of the objects that were at this path before: one for each parent that has the path.
     pub(crate) olds: Vec<String>,
 }
 
-/// Places by object.
+/// Places by object id.
 pub(crate) type Places = BTreeMap<String, Vec<Place>>;
 
 /// A new key.
@@ -34,9 +34,9 @@ pub(crate) type Places = BTreeMap<String, Vec<Place>>;
 pub(crate) struct NewKey {
     /// The key, with its new places only.
     pub(crate) finding: Finding,
-    /// For each place: the commit that brought it.
+    /// For each place, the commit that added it.
     pub(crate) commits: Vec<Option<String>>,
-    /// For each place: why it is allowed.
+    /// For each place, why it is allowed.
     pub(crate) allowed: Vec<Option<Allowance>>,
 }
 
@@ -45,29 +45,29 @@ pub(crate) struct NewKey {
 pub(crate) struct NewSecret {
     /// The secret, with its new places only.
     pub(crate) finding: SecretFinding,
-    /// For each place: the commit that brought it.
+    /// For each place, the commit that added it.
     pub(crate) commits: Vec<Option<String>>,
 }
 
-/// What came of it.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// Keys that block.
     pub(crate) blocking: Vec<NewKey>,
-    /// Keys that are new and below `--fail-on`.
+    /// New keys below `--fail-on`.
     pub(crate) below: Vec<NewKey>,
-    /// Keys that are new and allowed at every place.
+    /// New keys that are allowed at every place.
     pub(crate) allowed: Vec<NewKey>,
     /// Ordinary secrets that block.
     pub(crate) secrets: Vec<NewSecret>,
-    /// How many ordinary secrets are new and below `--fail-on`, and how many are allowed at every place.
+    /// Number of new ordinary secrets below `--fail-on`, and number of those allowed at every place.
     pub(crate) secrets_below: usize,
     pub(crate) secrets_allowed: usize,
     /// Allow entries that need attention.
     pub(crate) notices: Vec<Notice>,
-    /// Allowances that do not count here.
+    /// Allowances that are ignored, because the pusher wrote them.
     pub(crate) ignored: Vec<Allowance>,
-    /// Whether the push brings a configuration of its own, which is not read.
+    /// Whether the push contains a configuration, which is not read.
     pub(crate) pushed_config: bool,
 }
 
@@ -78,10 +78,11 @@ impl Judged {
     }
 }
 
-/// What tells two keys at one spot of two versions of a file apart.
+/// Identifies a key in one version of a file: its origin, its offset and its own name.
 type Spot = (Origin, u64, Option<KeyName>);
 
-/// Judges what was found.
+/// Judges the scanned objects. `places` returns the places of an object id; `known` has the keys that were there
+/// before.
 pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known: &Known, policy: &Policy) -> Judged {
     let mut commits: BTreeMap<Spot, Option<String>> = BTreeMap::new();
     let mut fresh = Vec::new();
@@ -119,12 +120,13 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
     }
     fresh.append(&mut tokens);
     let now = crate::moment::end_of(policy.today);
-    // Whoever pushes chooses paths, and certificates beside a key. Nothing is opened: a hook has no time for it. What arithmetic was not asked of changes no verdict.
+    // The pusher chooses the paths, and the certificates beside a key. Locked containers are not opened: a hook has no
+    // time for that. Skipping checks for weak keys changes no verdict.
     let passwords = open::Options { enabled: false, ..open::Options::default() };
     let judging = Judging { passwords, author: policy.inline, ..Judging::at(now) };
     let judgement = keyradius_detectors::judge(Harvest { occurrences: fresh, ..Harvest::default() }, &judging);
     let (mut findings, mut tokens) = (judgement.findings, judgement.secrets);
-    // A hook is asked about keys that come, not about what trusts keys of others.
+    // A hook checks for added private keys, not for trust in the keys of others.
     findings.retain(|finding| finding.private);
     let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy) };
 
@@ -152,7 +154,8 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
     judged
 }
 
-/// Certificates, public keys and references beside new keys, at each of their paths: they say what a key is for.
+/// Certificates, public keys and references found with the new keys, at each of their paths: they show what a key is
+/// for.
 fn around(context: Vec<Occurrence>, places: &dyn Fn(&str) -> Vec<Place>) -> Vec<Occurrence> {
     let public = context.into_iter().filter(|occurrence| occurrence.material.kind != Kind::PrivateKey);
     let at = |occurrence: Occurrence| {
@@ -162,7 +165,7 @@ fn around(context: Vec<Occurrence>, places: &dyn Fn(&str) -> Vec<Place>) -> Vec<
     public.flat_map(at).collect()
 }
 
-/// What would be allowed if the pusher had a say; takes the marks away.
+/// Removes the marks beside keys, and returns what they would have allowed.
 fn not_obeyed(findings: &mut [Finding], tokens: &mut [SecretFinding], policy: &Policy) -> Vec<Allowance> {
     let verdict =
         AllowList::default().obeying(Marks::Given).judge(findings, tokens, &[], &policy.here, policy.today, false);

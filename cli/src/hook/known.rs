@@ -1,4 +1,4 @@
-//! Which keys an object holds: what was there before is no news.
+//! The keys that an object contains, to tell new keys from those that were there before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,34 +16,34 @@ use super::git::Git;
 use crate::exit::Failure;
 use crate::report::words::{self, escape};
 
-/// Places that are named of each format that was not opened.
+/// Number of inputs that are named for each format that was not opened.
 const NAMED: usize = 5;
 
-/// Whether a gap stands for what the engine did not list of several objects ("and 5 more from here on"). The object that it names
-/// is only the first of them: whether that one counts says nothing of the others.
+/// Whether a gap summarises gaps of several objects ("and 5 more from here on"). Its origin is only the first of these
+/// objects, so it must be kept even if that object is not part of the push.
 fn is_of_many(gap: &Gap) -> bool {
     gap.detail.starts_with("and ") && !gap.detail.ends_with(" in it")
 }
 
-/// What some objects hold. Every origin is an object, without a path.
+/// The content of scanned objects. Every origin is an object id, without a path.
 #[derive(Debug, Default)]
 pub(crate) struct Scanned {
-    /// What was found.
+    /// Everything that was found.
     pub(crate) occurrences: Vec<Occurrence>,
-    /// What could not be read.
+    /// Inputs that could not be read.
     pub(crate) gaps: Vec<Gap>,
-    /// What was left unread on purpose.
+    /// Inputs that were deliberately not read.
     pub(crate) deliberate: Vec<Gap>,
-    /// Formats that were recognised and not opened: how many inputs, and the first of them.
+    /// Formats that were recognised and not opened: the number of inputs, and the first of them.
     pub(crate) unopened: BTreeMap<&'static str, (u64, BTreeSet<Origin>)>,
-    /// What else there is to say.
+    /// Remarks about objects.
     pub(crate) notes: Vec<Note>,
-    /// Whether it was stopped before its end.
+    /// Whether the scan was stopped before its end.
     pub(crate) interrupted: bool,
 }
 
 impl Scanned {
-    /// Reads objects.
+    /// Reads and scans objects.
     pub(crate) fn read(
         blobs: Vec<Blobs<'_>>,
         engine: &Engine<'_>,
@@ -74,17 +74,17 @@ impl Scanned {
         })
     }
 
-    /// The objects that hold a private key or an ordinary secret.
+    /// Ids of the objects that contain a private key or an ordinary secret.
     pub(crate) fn hits(&self) -> BTreeSet<String> {
         self.objects(|kind| matches!(kind, Kind::PrivateKey | Kind::Secret))
     }
 
-    /// The objects that hold a private key.
+    /// Ids of the objects that contain a private key.
     pub(crate) fn keys(&self) -> BTreeSet<String> {
         self.objects(|kind| kind == Kind::PrivateKey)
     }
 
-    /// Every object that something is to be said of.
+    /// Ids of all objects that occur in the result.
     pub(crate) fn mentioned(&self) -> BTreeSet<String> {
         let gaps = self.gaps.iter().chain(&self.deliberate).map(|gap| oid(&gap.origin));
         let places = self.unopened.values().flat_map(|(_, places)| places).map(oid);
@@ -92,14 +92,14 @@ impl Scanned {
         self.objects(|_| true).into_iter().chain(gaps).chain(places).chain(notes).collect()
     }
 
-    /// Forgets what was found in objects that do not count.
+    /// Drops the results of objects for which `counts` is `false`.
     pub(crate) fn retain(&mut self, counts: &dyn Fn(&str) -> bool) {
         self.occurrences.retain(|occurrence| counts(&oid(&occurrence.origin)));
         self.gaps.retain(|gap| is_of_many(gap) || counts(&oid(&gap.origin)));
         self.deliberate.retain(|gap| is_of_many(gap) || counts(&oid(&gap.origin)));
         self.notes.retain(|note| counts(&note.oid));
         for (count, places) in self.unopened.values_mut() {
-            // Of more than are kept by name, each counts.
+            // If there are more inputs than places kept, the objects of the others are unknown, so all are kept.
             if *count == places.len() as u64 {
                 places.retain(|place| counts(&oid(place)));
                 *count = places.len() as u64;
@@ -108,14 +108,15 @@ impl Scanned {
         self.unopened.retain(|_, (count, _)| *count > 0);
     }
 
-    /// What was not opened and what was left unread on purpose, a line each. `name` says what an object is called.
+    /// Describes inputs that were not opened or deliberately not read, one line each. `name` returns the path or name
+    /// of an object.
     pub(crate) fn aside(&self, name: &dyn Fn(&str) -> PathBuf) -> Vec<String> {
         let called = |origin: &Origin| escape(&named(origin, name(&oid(origin))).to_string());
         let formats = self.unopened.iter().map(|(format, (count, places))| {
             let mut named: Vec<String> = places.iter().take(NAMED).map(called).collect();
             let more = count.saturating_sub(named.len() as u64);
             named.extend((more > 0).then(|| format!("{} more", words::count(more))));
-            format!("not opened, and searched as the bytes it is: {} ({format})", named.join(", "))
+            format!("not opened, only searched as plain bytes: {} ({format})", named.join(", "))
         });
         let left = self.deliberate.iter().map(|gap| format!("{}: {}", called(&gap.origin), escape(&gap.detail)));
         let notes =
@@ -129,17 +130,17 @@ impl Scanned {
     }
 }
 
-/// The object of an origin; empty for what belongs to no one object, such as a gap of a whole run.
+/// The object id of an origin; empty if there is none, as in a gap of a whole run.
 pub(crate) fn oid(origin: &Origin) -> String {
     origin.object.map_or_else(String::new, |object| object.to_string())
 }
 
-/// What lies in an object, said of a path of it.
+/// An origin inside an object, with a path of that object in place of its id.
 pub(crate) fn named(origin: &Origin, path: impl Into<PathBuf>) -> Origin {
     Origin { wraps: origin.wraps.clone(), ..Origin::file(path) }
 }
 
-/// The name of the key that an occurrence has by itself.
+/// The name of the key by this occurrence alone, without what other occurrences show.
 pub(crate) fn own_name(occurrence: &Occurrence) -> Option<KeyName> {
     occurrence.material.identity.as_ref().map(|identity| match identity {
         Identity::Public(half) => KeyName::Public(half.id.key_only),
@@ -152,7 +153,7 @@ fn protection(occurrence: &Occurrence) -> ProtectionState {
     occurrence.material.protection.as_ref().map_or(ProtectionState::Plaintext, |protection| protection.state)
 }
 
-/// How a key lies in an object: its protection, how far it is proven, and which ciphertext it is.
+/// The state of a key in an object: its protection, how far it is proven, and the digest of its ciphertext.
 type State = (ProtectionState, Proof, Option<[u8; 32]>);
 
 fn state(occurrence: &Occurrence) -> State {
@@ -160,21 +161,22 @@ fn state(occurrence: &Occurrence) -> State {
     (protection(occurrence), material.proof, material.locked.as_ref().map(Locked::id))
 }
 
-/// Whether the public half of a key is only what a locked file claims: the private half may belong to another key.
+/// Whether the public half of a key is only claimed by a locked file: the encrypted private half may belong to another
+/// key.
 fn is_claim(occurrence: &Occurrence) -> bool {
     let material = &occurrence.material;
     let is_locked = protection(occurrence) != ProtectionState::Plaintext && material.proof != Proof::Verified;
     is_locked && matches!(material.identity, Some(Identity::Public(_)))
 }
 
-/// Keys by the object that holds them, each with the states it is in there; and ordinary secrets.
+/// Keys and ordinary secrets by the id of the object that contains them; each key with its states there.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     keys: BTreeMap<String, BTreeMap<KeyName, BTreeSet<State>>>,
     secrets: BTreeMap<String, BTreeSet<Mark>>,
 }
 
-/// What tells an ordinary secret: its digest, or its rule where a digest could be guessed.
+/// Identifies an ordinary secret: by its digest, or by its rule if the value could be guessed from a digest.
 type Mark = Result<[u8; 32], String>;
 
 fn mark(occurrence: &Occurrence) -> Option<Mark> {
@@ -186,7 +188,7 @@ fn mark(occurrence: &Occurrence) -> Option<Mark> {
 }
 
 impl Known {
-    /// The keys of these objects. What cannot be read is not known.
+    /// Reads the keys of these objects. Objects that cannot be read contribute nothing.
     pub(crate) fn read(
         git: &Git,
         oids: &[String],
@@ -202,7 +204,7 @@ impl Known {
         Ok(Self::of(scanned.occurrences))
     }
 
-    /// The keys and secrets of occurrences, by the objects that they are in.
+    /// Collects the keys and secrets of occurrences, by object id.
     pub(crate) fn of(occurrences: Vec<Occurrence>) -> Self {
         let mut known: BTreeMap<String, BTreeMap<KeyName, BTreeSet<State>>> = BTreeMap::new();
         let estate = Estate::new(occurrences);
@@ -221,14 +223,14 @@ impl Known {
         Self { keys: known, secrets }
     }
 
-    /// Whether `old` holds this ordinary secret already.
+    /// Whether the object `old` already contains this ordinary secret.
     pub(crate) fn covers_secret(&self, old: &str, occurrence: &Occurrence) -> bool {
         mark(occurrence).is_some_and(|mark| self.secrets.get(old).is_some_and(|marks| marks.contains(&mark)))
     }
 
-    /// Whether `old` holds this key already, no better protected and as far proven: a key that lost its password is news,
-    /// and so is one where only its public numbers were, with others around them. A locked key that states its public half is the
-    /// same key only if its ciphertext is the same.
+    /// Whether the object `old` already contains this key, no better protected and at least as far proven. A key that
+    /// lost its password is new. So is a proven key whose public numbers alone were there, beside other private ones. A
+    /// locked key that only claims its public half is the same key only if its ciphertext is the same.
     pub(crate) fn covers(&self, old: &str, group: KeyName, occurrence: &Occurrence) -> bool {
         let Some(names) = self.keys.get(old) else { return false };
         let (protection, proof, sealed) = state(occurrence);
@@ -247,7 +249,7 @@ mod tests {
     use crate::report::samples;
 
     #[test]
-    fn what_stands_for_many_objects_is_never_forgotten() {
+    fn gaps_of_several_objects_are_always_kept() {
         let gap =
             |detail: &str| Gap { origin: Origin::file("old"), reason: Reason::TooMany, detail: detail.to_owned() };
         let gaps = ["and 5 more from here on", "and 5 more private keys than fit into memory", "and 5 more in it", "x"];
@@ -288,7 +290,7 @@ mod tests {
             ((strong, Proof::Structure, b"x"), (strong, Proof::Structure, b"x"), true),
             ((strong, Proof::Structure, b"x"), (strong, Proof::Structure, b"y"), false),
             ((strong, Proof::Structure, b""), (strong, Proof::Structure, b""), false),
-            // A password opened it.
+            // Opened with a password.
             ((plain, Proof::Verified, b""), (strong, Proof::Verified, b""), true),
         ] {
             set(&mut occurrence, old.0, old.1, old.2);
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_lost_its_password_is_news() {
+    fn a_key_that_lost_its_password_is_new() {
         use Proof::{Structure, Verified};
         use ProtectionState::{Plaintext, Strong, Weak};
         let mut occurrence = samples::occurrence("a.pem", 1);
@@ -312,7 +314,7 @@ mod tests {
             ((Plaintext, Structure), (Plaintext, Structure), true),
             ((Strong, Verified), (Weak, Verified), false),
             ((Weak, Structure), (Plaintext, Verified), false),
-            // Its public numbers with any private ones: a decoy.
+            // A decoy: the public numbers of the key with arbitrary private ones.
             ((Plaintext, Structure), (Plaintext, Verified), false),
         ] {
             let states = [(name, [(old.0, old.1, None)].into())].into();

@@ -1,7 +1,7 @@
-//! Pointers of git-lfs: small texts that stand for an object which git does not store.
+//! Pointers of git-lfs: small texts that refer to an object which git does not store.
 //!
-//! <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>. A pointer says where more is to be read; it never takes
-//! the place of its own bytes.
+//! <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>. The object is scanned in addition to the bytes of the
+//! pointer, never instead of them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,26 +11,26 @@ use sha2::{Digest, Sha256};
 
 use keyradius_core::hex::hex;
 
-/// How many first bytes of a blob git-lfs decodes as a pointer (`blobSizeCutoff` of its lfs/pointer.go).
+/// Number of first bytes of a blob that git-lfs decodes as a pointer (`blobSizeCutoff` of its lfs/pointer.go).
 pub(crate) const LARGEST: u64 = 1024;
 
-/// Versions: of the specification, and of the two names that git-lfs had before and still reads.
+/// Versions: that of the specification, and those of two former names, which git-lfs still reads.
 const VERSIONS: [&str; 3] =
     ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
 
-/// A pointer.
+/// A parsed git-lfs pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pointer {
     /// SHA-256 of the object, in hexadecimal digits.
     digest: String,
-    /// Its size in bytes.
+    /// Size of the object, in bytes.
     size: u64,
 }
 
 impl Pointer {
-    /// Reads a pointer from the first [`LARGEST`] bytes of a blob: version, digest and size in this order, a line each, with
-    /// lines of extensions among them. Blanks around the whole, empty lines and a plus sign are accepted, because git-lfs
-    /// (`decodeKV` of its lfs/pointer.go) accepts them and would check out what such a pointer names.
+    /// Parses a pointer from the first [`LARGEST`] bytes of a blob: the version, the digest and the size in this order, one line
+    /// each, and lines of extensions. Blanks around the text, empty lines and a plus sign are accepted as git-lfs accepts
+    /// them (`decodeKV` of its lfs/pointer.go), because it would check out the object of such a pointer.
     pub(crate) fn read(start: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(start).ok()?.trim();
         let mut lines = text.lines().filter(|line| !line.is_empty()).filter_map(|line| {
@@ -48,14 +48,14 @@ impl Pointer {
         Some(Self { digest: digest.to_owned(), size: digits.parse().ok()? })
     }
 
-    /// The file that holds the object, below the directory that all work trees of a repository share.
+    /// Path of the object's file, below the directory that all work trees of a repository share.
     pub(crate) fn object(&self, common: &Path) -> PathBuf {
         let part = |range| self.digest.get(range).unwrap_or_default();
         common.join("lfs").join("objects").join(part(0..2)).join(part(2..4)).join(&self.digest)
     }
 }
 
-/// A file whose size and SHA-256 are taken as it is read.
+/// A file whose size and SHA-256 are computed as it is read.
 pub(crate) struct Checked {
     file: File,
     size: u64,
@@ -67,7 +67,8 @@ impl Checked {
         Self { file, size: 0, digest: Sha256::new() }
     }
 
-    /// Reads what is left, and says in what the file differs from what the pointer promises.
+    /// Reads the rest of the file, and describes how it differs from the pointer; `None` if it does not, or if `stop`
+    /// says to stop.
     pub(crate) fn differs(mut self, pointer: &Pointer, stop: &dyn Fn() -> bool) -> Option<String> {
         let mut rest = [0; 8 << 10];
         while self.read(&mut rest).is_ok_and(|read| read > 0) {
@@ -77,11 +78,11 @@ impl Checked {
         }
         if self.size != pointer.size {
             let (is, said) = (self.size, pointer.size);
-            return Some(format!("its git-lfs object has {is} bytes and the pointer says {said}; both were read"));
+            return Some(format!("its git-lfs object has {is} bytes, but the pointer says {said}; both were read"));
         }
         let digest = hex(&self.digest.finalize());
         let same = digest.eq_ignore_ascii_case(&pointer.digest);
-        (!same).then(|| "its git-lfs object is not what the pointer names (SHA-256 differs); both were read".to_owned())
+        (!same).then(|| "its git-lfs object does not match the pointer (SHA-256 differs); both were read".to_owned())
     }
 }
 
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_is_one_by_its_exact_grammar() {
+    fn a_pointer_must_follow_the_exact_grammar() {
         let (a, b) = ("ab".repeat(32), "cd".repeat(32));
         let version = format!("version {}", VERSIONS[0]);
         let plain = format!("{version}\noid sha256:{a}\nsize 12\n");

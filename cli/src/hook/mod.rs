@@ -1,7 +1,7 @@
-//! Hooks of git: what is about to be committed, pushed or received, and whether it brings a key.
+//! Git hooks: check whether a commit or a push adds a key.
 //!
 //! Git runs these in the developer's own repository, so git itself is asked what is staged or new: no library knows
-//! better which index, which alternates and which object format it means. The work tree is never read.
+//! better which index, which alternates and which object format git means. The work tree is never read.
 
 mod answer;
 mod blobs;

@@ -1,8 +1,8 @@
-//! Which commit brought an object, to which path, and what was there before: asked for hits only.
+//! Finds the commit that added an object, at which path, and what was there before. Only hits are looked up.
 //!
-//! Trees are walked, not logs: a tree of a kilobyte can have a million paths, and git writes out every one of them. Here a
-//! tree that leads to no hit is read once, and what is read, kept and found has a limit. Above it the objects are named
-//! instead of their paths: a refusal needs none.
+//! Trees are walked instead of logs: a tree of a kilobyte can have a million paths, and git would print every one of
+//! them. Here, a tree that leads to no hit is read once, and everything read, kept and found is limited. Beyond a
+//! limit, objects are reported by id instead of path: a refusal does not need paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -18,33 +18,32 @@ use super::judge::{Place, Places};
 use super::range::Range;
 use crate::exit::Failure;
 
-/// Most trees that are remembered.
+/// Maximum number of trees whose result is remembered.
 const TREES: usize = 500_000;
 
-/// Largest tree that is read, in bytes: some 200,000 entries.
+/// Maximum size of a tree that is read, in bytes: about 200,000 entries.
 const LARGEST: u64 = 8 << 20;
 
-/// Bytes of trees that are held at a time.
+/// Maximum bytes of trees that are held in memory.
 const HELD: usize = 32 << 20;
 
-/// Most places of all objects together, and bytes of their paths.
+/// Maximum number of places of all objects together, and bytes of their paths.
 const PLACES: usize = 10_000;
 const PATHS: usize = 8 << 20;
 
-/// Most directories inside of each other.
+/// Maximum depth of nested directories.
 const DEEP: usize = 512;
 
-/// Where objects were brought to.
+/// Where objects were added.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// By object.
+    /// Places by object id.
     pub(crate) places: Places,
     /// Whether a limit was exceeded: there may be more places than these.
     pub(crate) partly: bool,
 }
 
-/// The places of these objects in a range of commits, those that were brought first before others. `late` says when to
-/// stop.
+/// Finds the places of these objects in a range of commits, the earliest first. `late` says when to stop.
 pub(crate) fn places(
     git: &Git,
     oids: &BTreeSet<String>,
@@ -74,15 +73,15 @@ pub(crate) fn places(
     Ok(finder.found)
 }
 
-/// Trees of parents, at one path: nothing where a parent has none there.
+/// The trees of the parents at one path; `None` for a parent without a tree there.
 type Parents = Vec<Option<ObjectId>>;
 
 struct Finder<'a> {
     trees: Trees,
     wanted: BTreeSet<ObjectId>,
-    /// Whether a tree leads to an object that is looked for.
+    /// For each visited tree, whether a wanted object is in it, at any depth.
     leading: BTreeMap<ObjectId, bool>,
-    /// Trees that bring nothing against these parents.
+    /// Trees that add no wanted object compared with these parents.
     dull: BTreeSet<(ObjectId, Parents)>,
     found: Found,
     many: usize,
@@ -99,7 +98,7 @@ impl Finder<'_> {
         if !self.leads(root, 0) {
             return;
         }
-        // A parent that is not here (a shallow push) has nothing.
+        // A parent that is missing (a shallow push) counts as empty.
         let parents = parents.iter().map(|parent| Some(self.tree(&format!("{parent}^{{tree}}"))?.0)).collect();
         self.walk(root, &parents, &mut Vec::new(), 0, commit);
     }
@@ -110,7 +109,7 @@ impl Finder<'_> {
         read.ok().flatten()
     }
 
-    /// Whether a tree leads to an object that is looked for.
+    /// Whether a wanted object is in a tree, at any depth.
     fn leads(&mut self, id: ObjectId, deep: usize) -> bool {
         if let Some(known) = self.leading.get(&id) {
             return *known;
@@ -131,7 +130,8 @@ impl Finder<'_> {
         leads
     }
 
-    /// Takes note of what a tree has and none of the parents has there. Returns whether there was anything.
+    /// Records the wanted objects that a tree has and none of the parents has at the same path. Returns whether there
+    /// were any.
     fn walk(&mut self, id: ObjectId, parents: &Parents, path: &mut Vec<u8>, deep: usize, commit: &str) -> bool {
         if parents.contains(&Some(id)) || !self.leads(id, deep) || self.found.partly {
             return false;
@@ -162,7 +162,7 @@ impl Finder<'_> {
             }
             let there: Vec<&[Entry<'_>]> =
                 theirs.iter().map(|tree| tree.get(entry.name).map(Vec::as_slice).unwrap_or_default()).collect();
-            // A submodule may name the object that is a file now, and holds nothing.
+            // The kinds are compared too: an earlier submodule may have named the same id, without any content.
             if there.iter().copied().flatten().any(|other| (other.id, other.kind) == (entry.id, entry.kind)) {
                 continue;
             }
@@ -210,8 +210,8 @@ enum EntryKind {
     Tree,
     Blob,
     Submodule,
-    /// Of a mode that git never writes: searched as a file, and no word for what was there before, since git takes it for a
-    /// submodule.
+    /// An entry with a mode that git never writes. It is searched as a file, but not used as the previous version of
+    /// one, because git takes it for a submodule.
     Other,
 }
 
@@ -223,7 +223,7 @@ struct Entry<'t> {
     id: ObjectId,
 }
 
-/// The entries of a tree, as far as they can be read: `<mode> <name>\0<raw id>`.
+/// Iterates over the entries of a tree, `<mode> <name>\0<raw id>`, up to the first damaged one.
 struct Entries<'t> {
     rest: &'t [u8],
     format: Format,
@@ -255,13 +255,13 @@ impl<'t> Iterator for Entries<'t> {
     }
 }
 
-/// A mode as git writes it today: some old programs put a zero before it.
+/// A mode without leading zeros, which some old programs wrote.
 fn without_zeros(mode: &[u8]) -> &[u8] {
     let zeros = mode.iter().take_while(|byte| **byte == b'0').count();
     mode.get(zeros..).unwrap_or_default()
 }
 
-/// The entries of a tree that have one of these names. A tree made by hand may have several of one name.
+/// The entries of a tree with one of these names. A malformed tree may have several entries of one name.
 fn by_name<'t>(tree: &'t [u8], format: Format, names: &BTreeSet<&[u8]>) -> BTreeMap<&'t [u8], Vec<Entry<'t>>> {
     let mut entries: BTreeMap<&[u8], Vec<Entry<'_>>> = BTreeMap::new();
     for entry in Entries::of(tree, format).filter(|entry| names.contains(entry.name)) {
@@ -270,14 +270,14 @@ fn by_name<'t>(tree: &'t [u8], format: Format, names: &BTreeSet<&[u8]>) -> BTree
     entries
 }
 
-/// One git that is asked for one tree at a time.
+/// A git process that is asked for one tree at a time, with a cache.
 struct Trees {
     format: Format,
     ask: ChildStdin,
     answers: BufReader<ChildStdout>,
     held: BTreeMap<String, (ObjectId, Rc<[u8]>)>,
     bytes: usize,
-    /// Ends with this.
+    /// Killed on drop.
     _running: Running,
 }
 
@@ -285,13 +285,13 @@ impl Trees {
     fn new(git: &Git, format: Format) -> Result<Self, Failure> {
         let mut running = git.converse(&["cat-file", "--batch"])?;
         let (Some(ask), Some(answers)) = (running.stdin.take(), running.stdout.take()) else {
-            return Err(Failure::new("cannot talk to git: it has no pipes"));
+            return Err(Failure::new("cannot communicate with git: there are no pipes"));
         };
         let answers = BufReader::with_capacity(64 << 10, answers);
         Ok(Self { format, ask, answers, held: BTreeMap::new(), bytes: 0, _running: running })
     }
 
-    /// A tree by any name that git understands; nothing if it is not there.
+    /// Reads a tree by any name that git understands; `None` if it is missing.
     fn read(&mut self, name: &str) -> io::Result<Option<(ObjectId, Rc<[u8]>)>> {
         if let Some(held) = self.held.get(name) {
             return Ok(Some(held.clone()));
@@ -324,7 +324,7 @@ impl Trees {
             self.held.clear();
             self.bytes = 0;
         }
-        // Names and maps count too.
+        // 512: names and maps of an entry.
         self.bytes += bytes.len() + 512;
         let bytes: Rc<[u8]> = bytes.into();
         self.held.insert(name.to_owned(), (id, Rc::clone(&bytes)));
@@ -339,7 +339,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_of_a_tree_are_read_to_the_first_that_is_damaged() {
+    fn entries_of_a_tree_are_read_up_to_the_first_damaged_one() {
         let mut tree = Vec::new();
         for (mode, name, byte) in [
             ("100644", "a b", 1),

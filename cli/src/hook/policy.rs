@@ -1,4 +1,4 @@
-//! What a hook goes by: the repository that git runs it in, and the user's configuration.
+//! What a hook's decisions depend on: the repository that git runs it in, and the user's configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -19,19 +19,19 @@ use crate::moment;
 use crate::plan::{Jobs, Search};
 use crate::surroundings::Surroundings;
 
-/// The repository around the hook.
+/// The repository that git runs the hook in.
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
     /// The root of the work tree, absolute; `None` in a bare repository or inside of `.git`.
     pub(crate) root: Option<PathBuf>,
     /// The directory that all work trees share.
     pub(crate) common: PathBuf,
-    /// Where the other parents of a merge stand while it is concluded.
+    /// The file that lists the other parents of a merge in progress.
     pub(crate) merge_head: PathBuf,
 }
 
 impl Repository {
-    /// Asks git.
+    /// Starts the git command that describes the repository.
     pub(crate) fn start(git: &Git) -> Result<Running, Failure> {
         git.start(&[
             "rev-parse",
@@ -46,11 +46,11 @@ impl Repository {
         ])
     }
 
-    /// What git answered.
+    /// Parses git's answer to [`start`](Self::start). Relative paths are relative to `here`.
     pub(crate) fn found(running: Running, here: &Path) -> Result<Self, Failure> {
-        let answer = running.answer().map_err(|failure| {
-            failure.hint("a hook runs inside of a repository; to look at files, use `keyradius scan`")
-        })?;
+        let answer = running
+            .answer()
+            .map_err(|failure| failure.hint("a hook runs inside a repository; to check files, run `keyradius scan`"))?;
         let between = format!("{BETWEEN}\n");
         let mut parts =
             split(&answer, between.as_bytes()).into_iter().map(|part| part.strip_suffix(b"\n").unwrap_or(part));
@@ -62,7 +62,7 @@ impl Repository {
     }
 }
 
-/// The parts of `bytes` between each `between`.
+/// Splits `bytes` at each occurrence of `between`.
 fn split<'a>(mut bytes: &'a [u8], between: &[u8]) -> Vec<&'a [u8]> {
     let mut parts = Vec::new();
     while let Some(at) = bytes.windows(between.len()).position(|window| window == between) {
@@ -73,29 +73,29 @@ fn split<'a>(mut bytes: &'a [u8], between: &[u8]) -> Vec<&'a [u8]> {
     parts
 }
 
-/// What decides about a key.
+/// The settings that decide whether a key blocks.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// What blocks.
+    /// Which findings block.
     pub(crate) fail_on: FailOn,
-    /// What is looked for.
+    /// What is searched for.
     pub(crate) search: Search,
-    /// What is allowed.
+    /// Which findings are allowed.
     pub(crate) allow: AllowList,
     /// Limits of the engine.
     pub(crate) limits: Limits,
-    /// Threads.
+    /// Number of threads.
     pub(crate) jobs: usize,
-    /// The day that expiries are measured against.
+    /// The day that expiry dates are compared with.
     pub(crate) today: Date,
-    /// What paths are relative to.
+    /// The directory that paths are relative to.
     pub(crate) here: PathBuf,
-    /// Whether a mark beside the key counts: on a server, it is the pusher's word.
+    /// Whether marks beside keys are obeyed. On a server they are not, because the pusher wrote them.
     pub(crate) inline: bool,
 }
 
 impl Policy {
-    /// From what was typed, and the configuration at the root of the work tree.
+    /// Combines the arguments with the configuration: the one named, else that at the root of the work tree.
     pub(crate) fn load(args: &CheckArgs, around: &Surroundings, root: Option<&Path>) -> Result<Self, Failure> {
         let here = around.directory.as_path();
         let config = match (&args.config, root) {
@@ -107,7 +107,8 @@ impl Policy {
                 None => Config::default(),
             },
         };
-        // On a server, there is no tree that a path could lie in but the pushed one: its root is where the configuration is.
+        // On a server there is no work tree. Paths of the pushed tree are matched as if its root were the directory of
+        // the configuration.
         let beside = args.config.as_ref().and_then(|named| here.join(named).parent()?.canonicalize().ok());
         let inline = !args.no_config && !args.no_inline_allow && config.inline_allow != Some(false);
         Ok(Self {
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_told_apart_whatever_they_hold() {
+    fn answers_are_split_whatever_bytes_they_contain() {
         let between = b"--keyradius\n";
         let parts = split(b"true\n--keyradius\na\nb\n--keyradius\n\n", between);
         assert_eq!(parts, [&b"true\n"[..], b"a\nb\n", b"\n"]);

@@ -1,4 +1,4 @@
-//! `keyradius hook pre-commit`, and pre-merge-commit: what is staged, whole, from the index that git means.
+//! `keyradius hook pre-commit` and pre-merge-commit: scan the staged files, from the index that git uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,25 +18,25 @@ use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::surroundings::{Surroundings, Variables};
 
-/// The trees without an entry, SHA-1 and SHA-256: what a first commit is compared with.
+/// Ids of the empty tree (SHA-1 and SHA-256), which a first commit is compared with.
 const EMPTY_TREES: [&str; 2] =
     ["4b825dc642cb6eb9a060e54bf8d69288fbee4904", "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"];
 
-/// How to take something out of what is staged.
-const REMEDY: &str = "To take it out: `git restore --staged PATH`, and keep it outside of the repository.";
+/// How to remove a key from the index.
+const REMEDY: &str = "To remove it: `git restore --staged PATH`, and keep the file outside the repository.";
 
 const BYPASS: &str = "To commit without this check: git commit --no-verify";
 
-/// Checks what is staged.
+/// Checks the staged files.
 pub(crate) fn run(args: &PreCommitArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     let git = &Git::of(Children::confined(guard)?);
-    // Both at once: most commits are no merges, and then this is all there is to ask.
+    // Both commands are started at once: most commits are not merges, and then these two are enough.
     let repository = Repository::start(git)?;
     let first = if args.amend_aware { None } else { Some(git.start(&diff(None))?) };
     let repository = Repository::found(repository, &around.directory)?;
     let Some(root) = &repository.root else {
-        return Err(Failure::new("nothing is staged here: this is a bare repository or the inside of .git")
-            .hint("run it in a work tree; on a server, use `keyradius hook pre-receive`"));
+        return Err(Failure::new("no staged files to check: this is a bare repository or a directory inside .git")
+            .hint("run this hook in a work tree; on a server, use `keyradius hook pre-receive`"));
     };
     let mut diffs = Vec::new();
     if let Some(first) = first {
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &PreCommitArgs, around: &Surroundings, guard: Guard) -> 
 
     let mut page = Page::default();
     page.judged(&judged, Words { adds: "this commit would add", remedy: REMEDY, bypass: BYPASS, allows: true });
-    page.gaps(&gaps, "part of what is staged", BYPASS);
+    page.gaps(&gaps, "part of the staged content", BYPASS);
     page.aside(&aside, args.check.strict, BYPASS);
     page.say();
     let incomplete = !gaps.is_empty() || (args.check.strict && !aside.is_empty());
@@ -91,7 +91,7 @@ fn olds(places: &[Place]) -> impl Iterator<Item = String> + '_ {
     places.iter().flat_map(|place| place.olds.iter().cloned())
 }
 
-/// What HEAD itself was made on: what an amended commit will be compared with.
+/// The parents of HEAD, which an amended commit is compared with.
 fn parents_of_head(git: &Git) -> Result<Vec<String>, Failure> {
     let Ok(line) = git.ask(&["rev-list", "--parents", "--max-count=1", "HEAD", "--"]) else {
         return Ok(vec!["HEAD".to_owned()]);
@@ -105,12 +105,12 @@ fn parents_of_head(git: &Git) -> Result<Vec<String>, Failure> {
     }
     let empty = EMPTY_TREES.iter().find(|tree| tree.len() == head.len());
     empty.map(|tree| vec![(*tree).to_owned()]).ok_or_else(|| {
-        Failure::new("git names HEAD in a way that keyradius does not know").hint("leave out --amend-aware")
+        Failure::new("git reports an unknown object format for HEAD").hint("run the hook without --amend-aware")
     })
 }
 
-/// The other parents of a merge. While conflicts are concluded they stand in MERGE_HEAD; before the commit of a clean
-/// merge only the environment holds them (`GITHEAD_<oid>`, set by `git merge` for its children).
+/// The other parents of a merge. After conflicts, MERGE_HEAD lists them; before the commit of a clean merge, only the
+/// environment does (`GITHEAD_<oid>`, set by `git merge` for its children).
 fn other_parents(git: &Git, merge_head: &Path, variables: &Variables) -> Vec<String> {
     if let Ok(text) = std::fs::read_to_string(merge_head) {
         return text.split_whitespace().filter(|oid| is_oid(oid)).map(str::to_owned).collect();
@@ -121,7 +121,7 @@ fn other_parents(git: &Git, merge_head: &Path, variables: &Variables) -> Vec<Str
         return Vec::new();
     }
     let named = variables.names().filter_map(|name| name.strip_prefix("GITHEAD_").map(str::to_owned));
-    // What is left over from another repository's merge is no commit here.
+    // A variable left over from a merge in another repository does not name a commit here.
     named
         .filter(|oid| {
             is_oid(oid) && git.ask(&["rev-parse", "--verify", "--quiet", &format!("{oid}^{{commit}}")]).is_ok()
@@ -129,7 +129,7 @@ fn other_parents(git: &Git, merge_head: &Path, variables: &Variables) -> Vec<Str
         .collect()
 }
 
-/// Objects that differ from every parent, with their paths and what each parent has there.
+/// Staged objects that differ from every parent, with their paths and the object of each parent at that path.
 fn staged(diffs: Vec<Vec<Change>>) -> Places {
     let parents = diffs.len();
     let mut by_path: BTreeMap<PathBuf, (String, usize, Vec<String>)> = BTreeMap::new();

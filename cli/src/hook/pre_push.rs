@@ -1,4 +1,4 @@
-//! `keyradius hook pre-push`: every object that the remote does not have.
+//! `keyradius hook pre-push`: scan every object that the remote lacks.
 
 use keyradius_core::engine::Progress;
 
@@ -18,21 +18,22 @@ use crate::surroundings::{Surroundings, Variables};
 
 const BYPASS: &str = "To push without this check: git push --no-verify";
 
-/// What is pushed, and what the remote is known to have.
+/// The objects that are pushed, and those that the remote is known to have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Push {
+    /// New values of the pushed refs.
     tips: Vec<String>,
-    /// What its refs are now, as far as the pushed ones go.
+    /// Current values of these refs on the remote.
     theirs: Vec<String>,
     remote: Option<String>,
 }
 
-/// Checks what is pushed.
+/// Checks a push.
 pub(crate) fn run(args: &PrePushArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     let git = Git::of(Children::confined(guard)?);
     let repository = Repository::start(&git)?;
     let repository = Repository::found(repository, &around.directory)?;
-    // What git says comes first: what the framework left in the environment may be of another push.
+    // Git's own lines take precedence: the environment of the framework may be left over from another push.
     let lines = git::lines();
     let told = Push::read(lines.as_deref().unwrap_or_default(), args.remote.clone())?;
     let push = match (told, lines) {
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &PrePushArgs, around: &Surroundings, guard: Guard) -> Re
         &judged,
         Words { adds: "this push would publish", remedy: OUT_OF_COMMITS, bypass: BYPASS, allows: true },
     );
-    page.gaps(&gaps, "part of what is pushed", BYPASS);
+    page.gaps(&gaps, "part of the pushed content", BYPASS);
     page.aside(&aside, args.check.strict, BYPASS);
     page.say();
     let incomplete = !gaps.is_empty() || (args.check.strict && !aside.is_empty());
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &PrePushArgs, around: &Surroundings, guard: Guard) -> Re
 }
 
 impl Push {
-    /// From the lines that git writes: `<local-ref> <local-oid> <remote-ref> <remote-oid>`. Nothing if there are none.
+    /// Parses the lines that git writes, `<local-ref> <local-oid> <remote-ref> <remote-oid>`; `None` if there are none.
     fn read(lines: &str, remote: Option<String>) -> Result<Option<Self>, Failure> {
         let mut push = Self { remote, ..Self::default() };
         let mut any = false;
@@ -89,7 +90,7 @@ impl Push {
                 return Err(not_lines());
             }
             any = true;
-            // Zeros: a deletion on our side, a new ref on theirs.
+            // Zeros mean a deletion in `ours`, and a new ref in `theirs`.
             if !is_zero(ours) {
                 push.tips.push(ours.to_owned());
                 push.theirs.extend((!is_zero(theirs)).then(|| theirs.to_owned()));
@@ -98,14 +99,15 @@ impl Push {
         Ok(any.then_some(push))
     }
 
-    /// From the environment of the pre-commit framework, which reads the lines itself. A first push of a whole history
-    /// leaves its refs out and names the local branch only.
+    /// Reads the environment of the pre-commit framework, which consumes the lines itself. For a first push of a whole
+    /// history, the framework sets no refs and names only the local branch.
     fn of_framework(git: &Git, remote: Option<String>, variables: &Variables) -> Result<Option<Self>, Failure> {
         let get = |name: &str| variables.text(name).filter(|value| !value.is_empty());
         let Some(to) = get("PRE_COMMIT_TO_REF").or_else(|| get("PRE_COMMIT_LOCAL_BRANCH")) else { return Ok(None) };
         let verify = |what: &str| git.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", what]);
         let tip = verify(to).map_err(|_| {
-            Failure::new("PRE_COMMIT_TO_REF names nothing in this repository").hint("run it through `pre-commit`")
+            Failure::new("PRE_COMMIT_TO_REF does not name an object of this repository")
+                .hint("run this hook through `pre-commit`")
         })?;
         let theirs = get("PRE_COMMIT_FROM_REF").filter(|from| !is_zero(from)).and_then(|from| verify(from).ok());
         let line = |answer: Vec<u8>| text(&answer).trim().to_owned();
@@ -116,7 +118,7 @@ impl Push {
         }))
     }
 
-    /// What is new.
+    /// The range of objects that are new to the remote.
     fn range(&self, git: &Git) -> Result<Range, Failure> {
         let mut input: String = self.tips.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect();
         if !self.theirs.is_empty() {
@@ -126,23 +128,23 @@ impl Push {
                 input.extend(["^", line.split(' ').next().unwrap_or_default(), "\n"]);
             }
         }
-        // A push to an address instead of a name has no such refs: then everything counts as new.
+        // A push to an address instead of a named remote has no remote-tracking refs: then everything counts as new.
         let remote = self.remote.as_ref().filter(|remote| is_remote(remote) && is_one_place(git, remote));
         let range = remote.map(|remote| vec!["--not".to_owned(), format!("--remotes={remote}")]);
         Ok(Range { tips: input.into_bytes(), rest: range.unwrap_or_default() })
     }
 }
 
-/// Whether a remote is fetched from where it is pushed to. If not (`pushurl`, `pushInsteadOf`), its refs do not say what the other
-/// place has.
+/// Whether a remote is fetched from the addresses that it is pushed to. If not (`pushurl`, `pushInsteadOf`), its
+/// remote-tracking refs do not say what the push address has.
 fn is_one_place(git: &Git, remote: &str) -> bool {
     let of = |push| git.ask(&addresses(remote, push)).ok();
     of(false).is_some_and(|fetched| of(true) == Some(fetched))
 }
 
 fn not_lines() -> Failure {
-    Failure::new("standard input is not what git writes for pre-push: `<local ref> <oid> <remote ref> <oid>`")
-        .hint("let git run it (`keyradius hook install pre-push`); see docs/hooks.md for hook managers")
+    Failure::new("standard input is not in git's format for pre-push: `<local ref> <oid> <remote ref> <oid>`")
+        .hint("let git run this hook (`keyradius hook install pre-push`); see docs/hooks.md for hook managers")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! `keyradius hook pre-receive`: the objects of a push, before any ref of the server moves.
+//! `keyradius hook pre-receive`: scan the objects of a push before any ref of the server is updated.
 //!
-//! Everything that runs here has to end in time, whatever was pushed: one thread works, and the one that waits for it ends
-//! every git process and answers when the time is up. Memory has a limit that the kernel holds.
+//! The hook has to end in time, whatever was pushed. One thread works; the other waits, and when the time is up, ends
+//! every git process and answers. The kernel enforces a limit on memory.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -26,47 +26,48 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::report::words::{count, duration, escape, plural};
 use crate::surroundings::{Surroundings, Variables};
 
-const BYPASS: &str = "To push anyway: git push -o keyradius.allow=\"why\"   (if this server takes push options)";
+const BYPASS: &str = "To push anyway: git push -o keyradius.allow=\"why\"   (if this server accepts push options)";
 
-const NO_BYPASS: &str = "This server does not take the push option keyradius.allow: ask who runs it";
+const NO_BYPASS: &str = "This server does not accept the push option keyradius.allow: ask its administrator";
 
-/// What comes in by a push option.
+/// The push option that lets a push through.
 const OPTION: &str = "keyradius.allow";
 
-/// How the engine reports an input that was being read when it was stopped.
+/// How the engine's report begins on an input that was being read when the engine was stopped.
 const CUT_OFF: &str = "interrupted";
 
-/// Of sixteen parts of the time, those in which objects are read, and those in which places are looked up. The rest is
-/// for the answer.
+/// Sixteenths of the time: when reading objects has to end, and when looking up places has to end. The rest is for the
+/// answer.
 const READING: u32 = 14;
 const LOOKING_UP: u32 = 15;
 
-/// Most keys, certificates and secrets of one push. They are held until they are judged, and one is enough to refuse it.
+/// Maximum number of keys, certificates and secrets of one push. They are held in memory until they are judged, and one
+/// is enough to refuse the push.
 const MATERIALS: u64 = 20_000;
 
-/// How often the one that waits looks at what was found.
+/// How often the waiting thread checks the progress.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Stack of the thread that works: that of a main thread.
+/// Stack size of the working thread, in bytes: that of a main thread.
 const STACK: usize = 8 << 20;
 
-/// New tips that are asked for a configuration of their own.
+/// Maximum number of new tips that are searched for a configuration.
 const TIPS: usize = 100;
 
-/// What the thread that works and the one that waits both see.
+/// State that the working thread and the waiting thread share.
 #[derive(Debug)]
 struct Shared {
     began: Instant,
     progress: Progress,
     tally: Tally,
     children: Arc<Children>,
-    /// What is being done.
+    /// The current step, for messages.
     doing: Mutex<&'static str>,
-    /// Objects in which a private key was found.
+    /// Number of objects in which a private key was found.
     holding: AtomicU64,
-    /// Whether more was found than is held.
+    /// Whether more than [`MATERIALS`] were found.
     flood: AtomicBool,
-    /// Objects that the push leads to and that are nowhere on the server.
+    /// Number of objects that the push refers to and that are missing on the server.
     absent: AtomicU64,
 }
 
@@ -76,7 +77,7 @@ impl Shared {
     }
 }
 
-/// What the thread that works reports.
+/// Messages of the working thread.
 enum Message {
     /// The time that this push may take.
     Budget(Duration),
@@ -93,12 +94,12 @@ pub(crate) fn run(args: &PreReceiveArgs, around: &Surroundings, guard: Guard) ->
         progress: Progress::default(),
         tally: Tally::default(),
         children,
-        doing: Mutex::new("asking git what is pushed"),
+        doing: Mutex::new("asking git for the pushed refs"),
         holding: AtomicU64::new(0),
         flood: AtomicBool::new(false),
         absent: AtomicU64::new(0),
     });
-    // GitLab shows only lines that begin so to those who edit in a browser.
+    // To users who edit in a browser, GitLab shows only lines with this prefix.
     let web = around.variables.get("GL_PROTOCOL").is_some_and(|protocol| protocol == "web");
     let prefix = if web { "GL-HOOK-ERR: " } else { "" };
     let mut page = Page::new(prefix);
@@ -110,7 +111,7 @@ pub(crate) fn run(args: &PreReceiveArgs, around: &Surroundings, guard: Guard) ->
         move || {
             let mut page = Page::new(prefix);
             let exit = check(&args, &around, &shared, &mut page, &send);
-            // If nobody waits any more, the time was up.
+            // If nobody receives the message, the time was up.
             let _ = send.send(Message::Done(exit, page));
         }
     };
@@ -119,14 +120,14 @@ pub(crate) fn run(args: &PreReceiveArgs, around: &Surroundings, guard: Guard) ->
     })?;
     let (exit, told) = wait(args, &shared, &receive, prefix);
     page.append(&told);
-    // An error is reported on the page too: its lines need the same beginning, and a reason that was given is above it.
+    // An error is reported on the page too: its lines need the prefix, and belong after the lines on push options.
     let exit = exit.unwrap_or_else(|failure| {
         failure.to_string().lines().for_each(|line| page.line(line));
         Exit::Failure
     });
     let exit = match reason {
         Some(reason) if exit != Exit::Nothing => {
-            page.line(format!("keyradius: let in by push option {OPTION}: {}", escape(&reason)));
+            page.line(format!("keyradius: accepted by push option {OPTION}: {}", escape(&reason)));
             Exit::Nothing
         }
         _ => exit,
@@ -135,7 +136,7 @@ pub(crate) fn run(args: &PreReceiveArgs, around: &Surroundings, guard: Guard) ->
     Ok(exit)
 }
 
-/// Waits for the answer; stops the reading, then everything, when the time for it is up.
+/// Waits for the answer. Stops the reading when its share of the time is up, then everything when all of it is.
 fn wait(
     args: &PreReceiveArgs,
     shared: &Shared,
@@ -166,25 +167,26 @@ fn wait(
     }
 }
 
-/// So many sixteenths of a time.
+/// `parts` sixteenths of a time; [`Duration::MAX`] stays unlimited.
 fn part(time: Duration, parts: u32) -> Duration {
     if time == Duration::MAX { time } else { time / 16 * parts }
 }
 
-/// Bounds the memory of this process and of every git that it starts. What is more fails, and then the push is refused.
+/// Limits the memory of this process and of every git process that it starts. An allocation beyond the limit fails, and
+/// the push is refused.
 #[cfg(unix)]
 fn limit_memory(bytes: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Data);
     let least = |limit: Option<u64>| limit.map_or(bytes, |limit| limit.min(bytes));
-    // Where the system has no such limit, those of the engine remain.
+    // If the system has no such limit, those of the engine remain.
     let _ = setrlimit(Resource::Data, Rlimit { current: Some(least(now.current)), maximum: Some(least(now.maximum)) });
 }
 
 #[cfg(not(unix))]
 fn limit_memory(_bytes: u64) {}
 
-/// The reason that the pusher gave for a push to be let in.
+/// The reason given in the push option, if the server accepts that option.
 fn allowed_by_option(args: &PreReceiveArgs, variables: &Variables, page: &mut Page) -> Option<String> {
     let count = variables.text("GIT_PUSH_OPTION_COUNT")?.parse::<u32>().ok()?;
     let options = (0..count).filter_map(|index| variables.text(&format!("GIT_PUSH_OPTION_{index}")));
@@ -192,7 +194,7 @@ fn allowed_by_option(args: &PreReceiveArgs, variables: &Variables, page: &mut Pa
         let Some(rest) = option.strip_prefix(OPTION) else { continue };
         if args.no_push_option {
             if rest.is_empty() || rest.starts_with('=') {
-                page.line(format!("keyradius: push option {OPTION} is not taken by this server (--no-push-option)"));
+                page.line(format!("keyradius: push option {OPTION} is not accepted by this server (--no-push-option)"));
             }
             continue;
         }
@@ -229,9 +231,9 @@ fn check(
     let input = tips.iter().flat_map(|oid| [oid.as_bytes(), b"\n"]).flatten().copied().collect();
     let range = Range { tips: input, rest: ["--not", "--all"].map(str::to_owned).to_vec() };
 
-    // What no ref led to before is new, wherever it is stored: an object that is on the server already was perhaps never
-    // looked at. Without a quarantine (an old or an unusual server), that is all there is to go by.
-    shared.doing("reading what is pushed");
+    // An object that no ref reached before is new, wherever it is stored: one that is already on the server may never
+    // have been scanned. Without a quarantine (an old or an unusual server), reachability is the only criterion.
+    shared.doing("reading the pushed objects");
     let quarantine = around.variables.get("GIT_QUARANTINE_PATH").is_some();
     let (own, common) = (Git { objects: Objects::Pushed, ..git.clone() }, repository.common.as_path());
     // git stores the certificate of a signed push, push options and all, before it asks the hook.
@@ -245,7 +247,8 @@ fn check(
         blobs.push(Blobs::new(&own, quarantined(&own)?, Some(common), &shared.tally));
         let stored = there(&git, range.stored_before(&git)?, &shared.absent);
         blobs.push(Blobs::new(&git, stored, Some(common), &shared.tally));
-        // A history that ends early may lead to objects that were never there. Those that the push brings lead on.
+        // A shallow history may refer to objects that the server never had. If the push adds one, the objects below it
+        // become reachable.
         if common.join("shallow").exists() {
             let filled = range::filled(&git)?;
             if !filled.is_empty() {
@@ -262,13 +265,13 @@ fn check(
     shared.holding.store(scanned.keys().len() as u64, Relaxed);
     let interrupted = scanned.interrupted;
     if interrupted && args.on_timeout == OnTimeout::Block {
-        // It is refused either way, and the host's clock runs: which of the keys are new is not asked any more.
+        // The push is refused either way, and the host's time limit is near: do not work out which keys are new.
         return Ok(too_slow(args, budget, shared, page));
     }
-    // What was cut off in the middle is reported as a matter of time, below.
+    // Inputs that were interrupted are reported below, as a timeout.
     scanned.gaps.retain(|gap| !(interrupted && gap.detail.starts_with(CUT_OFF)));
 
-    shared.doing("finding out what in it is new");
+    shared.doing("checking which keys are new");
     let late = || shared.began.elapsed() > part(budget, LOOKING_UP);
     let push =
         Push { git: &git, range: &range, common, policy: &policy, engine: &engine, unreached: quarantine, late: &late };
@@ -276,14 +279,14 @@ fn check(
     judged.pushed_config = judged.blocks() && brings_config(&git, &tips);
 
     let bypass = bypass(args);
-    page.judged(&judged, Words { adds: "this push brings", remedy: OUT_OF_COMMITS, bypass, allows: false });
+    page.judged(&judged, Words { adds: "this push would add", remedy: OUT_OF_COMMITS, bypass, allows: false });
     page.gaps(&gaps, "part of this push", bypass);
     page.aside(&aside, args.check.strict, bypass);
     let absent = shared.absent.load(Relaxed);
     if absent > 0 {
         let objects = plural(absent, "object is", "objects are");
         page.line(format!(
-            "keyradius: note: {objects} referred to by this push and not on this server: a shallow clone?"
+            "keyradius: note: {objects} missing on this server, though this push refers to them: a shallow clone?"
         ));
     }
     let mut incomplete = !gaps.is_empty() || (args.check.strict && !(aside.is_empty() && absent == 0));
@@ -297,8 +300,9 @@ const fn bypass(args: &PreReceiveArgs) -> &'static str {
     if args.no_push_option { NO_BYPASS } else { BYPASS }
 }
 
-/// Names of objects without those that are nowhere on the server: they can come by another push only, and are read then.
-/// A server that fetches what it lacks from a promisor has no such second look, so there they count as unread.
+/// Filters out and counts objects that are missing on the server: only a later push can add them, and is scanned then.
+/// A server that fetches missing objects from a promisor has no such later check, so there they stay in the list and
+/// count as unread.
 fn there<'a>(git: &'a Git, mut names: Names<'a>, absent: &'a AtomicU64) -> Names<'a> {
     let mut fetches = None;
     Box::new(move || {
@@ -321,7 +325,7 @@ fn there<'a>(git: &'a Git, mut names: Names<'a>, absent: &'a AtomicU64) -> Names
     })
 }
 
-/// What is said of a push that took too long, and what comes of it.
+/// Reports a push that took too long, or contained too much, and returns the exit code by `--on-timeout`.
 fn too_slow(args: &PreReceiveArgs, budget: Duration, shared: &Shared, page: &mut Page) -> Exit {
     let (read, named) = (shared.tally.read.load(Relaxed), shared.tally.named.load(Relaxed));
     let listed = shared.tally.listed.load(Relaxed);
@@ -329,32 +333,32 @@ fn too_slow(args: &PreReceiveArgs, budget: Duration, shared: &Shared, page: &mut
     let doing = *shared.doing.lock().unwrap_or_else(PoisonError::into_inner);
     let stopped = format!("stopped while {doing}, after {read} objects");
     let budget = if shared.flood.load(Relaxed) {
-        format!("whole, because more than {} keys, certificates and secrets are in it", count(MATERIALS))
+        format!("because it contains more than {} keys, certificates and secrets", count(MATERIALS))
     } else {
-        format!("in {}", duration(budget))
+        format!("within {}", duration(budget))
     };
     let holding = shared.holding.load(Relaxed);
     if args.on_timeout == OnTimeout::Allow && holding == 0 {
-        page.line(format!("keyradius: WARNING: this push was NOT checked to its end {budget}: {stopped}"));
-        page.line("hint: check it with `keyradius scan`, or raise --budget; --on-timeout block refuses such pushes");
+        page.line(format!("keyradius: WARNING: this push was NOT checked completely {budget}: {stopped}"));
+        page.line("hint: run `keyradius scan` here, or raise --budget; `--on-timeout block` refuses such pushes");
         return Exit::Nothing;
     }
-    page.line(format!("keyradius: this push is refused: it could not be checked {budget}: {stopped}"));
+    page.line(format!("keyradius: this push is refused: it could not be checked completely {budget}: {stopped}"));
     if holding > 0 {
-        page.line(format!("keyradius: {} a private key", plural(holding, "object holds", "objects hold")));
+        page.line(format!("keyradius: {} a private key", plural(holding, "object contains", "objects contain")));
     }
     if args.no_push_option {
-        page.line("hint: push fewer commits at a time, or ask who runs the server to raise --budget");
+        page.line("hint: push fewer commits at a time, or ask the server's administrator to raise --budget");
     } else {
         page.line(
-            "hint: push fewer commits at a time, or with -o keyradius.allow=\"why\" if this server takes push options;",
+            "hint: push fewer commits at a time, or use -o keyradius.allow=\"why\" if this server accepts push options",
         );
-        page.line("hint: or the server raises --budget, or lets such pushes in: --on-timeout allow");
+        page.line("hint: on the server, raise --budget, or accept such pushes with --on-timeout allow");
     }
     Exit::Incomplete
 }
 
-/// New values of refs, from lines of `<old> <new> <ref>`.
+/// Parses the new values of refs from lines of `<old> <new> <ref>`. Deletions are skipped.
 fn new_tips(lines: &str) -> Result<Vec<String>, Failure> {
     let mut tips = Vec::new();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
@@ -365,16 +369,16 @@ fn new_tips(lines: &str) -> Result<Vec<String>, Failure> {
             }
             _ => {
                 return Err(Failure::new(
-                    "standard input is not what git writes for pre-receive: `<old oid> <new oid> <ref>`",
+                    "standard input is not in git's format for pre-receive: `<old oid> <new oid> <ref>`",
                 )
-                .hint("let git run it: see docs/hooks.md"));
+                .hint("let git run this hook: see docs/hooks.md"));
             }
         }
     }
     Ok(tips)
 }
 
-/// Whether a new tip has a configuration at its root: it would be the pusher's word, and is not even read.
+/// Whether a new tip has a configuration at its root. It is never read, because the pusher controls it.
 fn brings_config(git: &Git, tips: &[String]) -> bool {
     let ask: String = tips.iter().take(TIPS).flat_map(|tip| [tip.as_str(), ":keyradius.toml\n"]).collect();
     let answer = git.tell(&["cat-file", "--batch-check=%(objecttype)"], ask.as_bytes());
@@ -386,7 +390,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deletions_bring_nothing() {
+    fn deletions_have_no_new_tips() {
         let (a, b, zero) = ("a".repeat(40), "b".repeat(40), "0".repeat(40));
         for (lines, tips) in [
             (String::new(), vec![]),

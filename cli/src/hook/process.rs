@@ -1,4 +1,4 @@
-//! How a git process is started, by whoever may start it: its words, its environment and the objects that it sees.
+//! Builds the command of a git process: its arguments, its environment and the objects that it sees.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -6,24 +6,24 @@ use std::process::{Command, Stdio};
 
 use super::answer::text;
 
-/// Most bytes of a line that git writes to standard error, and of all of them that are kept.
+/// Maximum bytes kept of git's standard error.
 pub(crate) const COMPLAINT: u64 = 4 << 10;
 
-/// Which objects git sees while a push lies in quarantine.
+/// The objects that git sees while a push is in quarantine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Objects {
     /// Those of the server and those of the push.
     #[default]
     All,
-    /// Those of the push, without those that it borrows from the server.
+    /// Those of the push, without those of the server that it refers to.
     Pushed,
-    /// Those that the server had before.
+    /// Those that the server had before the push.
     Stored,
 }
 
 #[cfg(target_os = "linux")]
 impl Objects {
-    /// A byte for it, as the broker is told.
+    /// The byte that encodes this choice in a request to the broker.
     pub(crate) const fn to_byte(self) -> u8 {
         match self {
             Self::All => b'a',
@@ -32,41 +32,41 @@ impl Objects {
         }
     }
 
-    /// What a byte stands for.
+    /// The choice that a byte encodes.
     pub(crate) fn of_byte(byte: u8) -> Option<Self> {
         [Self::All, Self::Pushed, Self::Stored].into_iter().find(|objects| objects.to_byte() == byte)
     }
 }
 
-/// A command whose answer does not depend on the user's language, grafts or network.
+/// A git command whose output does not depend on the user's language, grafts or network.
 pub(crate) fn command<S: AsRef<OsStr>>(objects: Objects, args: &[S]) -> Command {
     let mut command = Command::new("git");
     command
-        // The repository may name a program that knows which files changed; nothing here asks for that.
+        // A repository may name a program that monitors changed files; hooks do not need one.
         .args(["-c", "core.fsmonitor=false"])
-        // Larger objects are streamed, not held.
+        // Larger objects are streamed instead of held in memory.
         .args(["-c", "core.bigFileThreshold=1m"])
         .args(args)
         .env("LC_ALL", "C")
-        // No question of a hook needs another repository, whatever the configuration says of remotes.
+        // No command of a hook needs another repository, whatever the configuration says about remotes.
         .env("GIT_ALLOW_PROTOCOL", "")
         .env("GIT_OPTIONAL_LOCKS", "0")
-        // What is absent from a partial clone is reported, not fetched.
+        // Objects that a partial clone lacks are reported, not fetched.
         .env("GIT_NO_LAZY_FETCH", "1")
-        // A replacement or a graft would hide what is stored.
+        // A replacement or a graft would hide stored objects.
         .env("GIT_NO_REPLACE_OBJECTS", "1")
         .env("GIT_GRAFT_FILE", if cfg!(windows) { "NUL" } else { "/dev/null" })
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // receive-pack makes the quarantine the object directory, and the one of the repository an alternate of it.
+    // receive-pack makes the quarantine the object directory, and the repository's own an alternate of it.
     match objects {
         Objects::All => {}
         Objects::Pushed => {
             command.env_remove("GIT_ALTERNATE_OBJECT_DIRECTORIES");
         }
         Objects::Stored => {
-            // It also names a file of where histories end, with what the client says of that.
+            // receive-pack also names a file of shallow commits, some of which come from the client.
             let quarantine = ["GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE"];
             for name in quarantine {
                 command.env_remove(name);
@@ -76,7 +76,8 @@ pub(crate) fn command<S: AsRef<OsStr>>(objects: Objects, args: &[S]) -> Command 
     command
 }
 
-/// What a process complains of, as far as it is kept; the rest is read too, because a full pipe would hold it up.
+/// Reads the standard error of a process and returns the first [`COMPLAINT`] bytes. The rest is read too, because a
+/// full pipe would block the process.
 pub(crate) fn complaint(mut stderr: impl Read) -> String {
     let mut kept = Vec::new();
     let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut kept);

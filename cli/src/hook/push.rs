@@ -1,4 +1,5 @@
-//! What is said of the objects of a push once they were read: which of them count, where they are, what is new in them.
+//! Judges the objects of a push after they were read: which of them are new, where they are, and which keys in them are
+//! new.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,38 +15,38 @@ use super::policy::Policy;
 use super::range::{Range, Reach, kinds, name};
 use crate::exit::Failure;
 
-/// What a push was found to be.
+/// The result of checking a push.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     /// The new keys and secrets.
     pub(crate) judged: Judged,
-    /// What could not be read.
+    /// Inputs that could not be read.
     pub(crate) gaps: Vec<Gap>,
-    /// What was not opened, a line each.
+    /// Inputs that were not opened, one line each.
     pub(crate) aside: Vec<String>,
 }
 
-/// What is pushed, and how it is looked at.
+/// A push, and how it is checked.
 pub(crate) struct Push<'a> {
     pub(crate) git: &'a Git,
     pub(crate) range: &'a Range,
     /// The directory that all work trees of the repository share.
     pub(crate) common: &'a Path,
     pub(crate) policy: &'a Policy,
-    /// What reads objects.
+    /// The engine that scans objects.
     pub(crate) engine: &'a Engine<'a>,
     /// Whether objects that no new tip reaches were read too.
     pub(crate) unreached: bool,
-    /// Says when to look up no more places.
+    /// Whether it is too late to look up more places.
     pub(crate) late: &'a dyn Fn() -> bool,
 }
 
 impl Push<'_> {
-    /// Works out what is new.
+    /// Finds the new keys and secrets.
     pub(crate) fn tell(&self, mut scanned: Scanned) -> Result<Told, Failure> {
         let mut reached = self.range.reach(self.git, &scanned.mentioned())?;
-        // A pack that was sent thin is completed with objects that were reachable before, and git calls more new than is: whether
-        // it is so costs a walk over everything, which only what would be refused is worth.
+        // A thin pack is completed with objects that were reachable before, and git lists some old objects as new.
+        // Checking an object costs a walk over everything, so only objects that would cause a refusal are checked.
         let hits = scanned.hits();
         let doubtful =
             |(oid, reach): &(&String, &Reach)| (self.unreached && **reach == Reach::Nowhere) || hits.contains(*oid);
@@ -73,7 +74,8 @@ impl Push<'_> {
         Ok(Told { judged, gaps, aside })
     }
 
-    /// Where the hits were brought to. One that has a way in besides its paths in commits is new there.
+    /// Finds the places of the hits. An object that is also reachable without a commit, as by a tag of a blob, gets one
+    /// more place there, as new.
     fn places(&self, hits: &BTreeSet<String>, name: &dyn Fn(&str) -> std::path::PathBuf) -> Result<Places, Failure> {
         if hits.is_empty() {
             return Ok(Places::new());

@@ -1,19 +1,19 @@
-//! Words that hooks put to git, as far as more than one file has to know them: who asks, and the broker that starts git for no
-//! other words.
+//! Arguments of git commands that more than one file has to know: the hooks that ask, and the broker, which starts git
+//! with no other arguments.
 
-/// Settings of a repository that fetches what it lacks.
+/// Pattern of the settings of a repository that fetches missing objects.
 pub(super) const PROMISOR: &str = r"^(extensions\.partialclone|remote\..*\.promisor)$";
 
-/// Stands between the answers of one `git rev-parse`: it repeats options that it does not know, and a path may hold line
-/// feeds.
+/// Separates the answers of one `git rev-parse`. Git repeats options that it does not know, and a line feed cannot
+/// separate answers because paths may contain it.
 pub(super) const BETWEEN: &str = "--keyradius";
 
-/// Whether this can be the name of a remote, which is a part of the names of its refs: then it holds no wildcard.
+/// Whether a text can be the name of a remote. The name becomes part of a ref pattern, so wildcards are refused.
 pub(super) fn is_remote(name: &str) -> bool {
     !name.is_empty() && !name.contains(['*', '?', '[', ':', '\\', '^', '~', ' ']) && !name.starts_with(['/', '.', '-'])
 }
 
-/// The arguments that ask for the addresses that a remote is fetched from, or pushed to.
+/// The arguments that ask for the addresses that a remote is fetched from or, if `push`, pushed to.
 pub(super) fn addresses(remote: &str, push: bool) -> Vec<&str> {
     let mut args = vec!["remote", "get-url", "--all"];
     args.extend(push.then_some("--push"));
@@ -21,8 +21,8 @@ pub(super) fn addresses(remote: &str, push: bool) -> Vec<&str> {
     args
 }
 
-/// The arguments of a diff between a parent (HEAD, or nothing before the first commit) and the index. Whatever the user
-/// configured for diffs is said again, so that it has no say.
+/// The arguments of a diff between a parent (default: HEAD, or nothing before the first commit) and the index. Options
+/// that the user may have configured for diffs are set explicitly, so that the configuration has no effect.
 pub(super) fn diff(parent: Option<&str>) -> Vec<&str> {
     let mut args = vec![
         "diff",
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_no_remote() {
+    fn an_address_is_not_a_remote_name() {
         for (name, is) in
             [("origin", true), ("me/fork", true), ("https://x/y", false), ("../y.git", false), ("*", false)]
         {

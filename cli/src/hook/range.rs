@@ -1,6 +1,6 @@
-//! What a push brings: every object that its new tips reach and that no ref reached before.
+//! Lists the objects of a push: every object that its new tips reach and that no ref reached before.
 //!
-//! Git is asked, and its answer is read as it comes: nothing here grows with the size of a push.
+//! Git lists them, and its output is read as it arrives: no memory here grows with the size of a push.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -12,29 +12,30 @@ use super::git::{self, Git, Lines, Running};
 use super::process::Objects;
 use crate::exit::Failure;
 
-/// Most bytes of the names of objects that refs of a server lead to and that it lacks: 65,536 names of SHA-1 and their line feeds.
+/// Maximum bytes of the list of objects that a server's refs reach and that the server lacks: 65,536 SHA-1 ids with
+/// their line feeds.
 const LACKED: usize = 65_536 * 41;
 
-/// Digits of an object's name in a message: enough to find it in any repository.
+/// Digits shown of an object id: enough to find the object in any repository.
 const SHORT: usize = 12;
 
-/// A range of history, as `git rev-list --stdin` takes it.
+/// A range of history, as input for `git rev-list --stdin`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Range {
-    /// Its standard input: new tips, and what is excluded.
+    /// Standard input of the command: new tips, and excluded commits.
     pub(crate) tips: Vec<u8>,
-    /// Its last arguments.
+    /// Last arguments of the command.
     pub(crate) rest: Vec<String>,
 }
 
 /// How an object is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// From a new tip, and from no ref before; a path, unless it is a commit, a tag or a root.
+    /// From a new tip, and from no earlier ref. The path is empty for a commit, a tag or a root tree.
     New(PathBuf),
-    /// From a ref that was there before.
+    /// From a ref that existed before.
     Before,
-    /// From nothing.
+    /// From no ref and no new tip.
     Nowhere,
 }
 
@@ -48,14 +49,14 @@ impl Range {
         git.feed(&args, std::io::Cursor::new(self.tips.clone()))
     }
 
-    /// The names of all objects of the range, those that are missing among them.
+    /// The ids of all objects of the range, including missing ones.
     pub(crate) fn objects(&self, git: &Git) -> Result<Names<'static>, Failure> {
         let running = self.list(git, &["--objects", "--missing=print", "--no-object-names"])?;
         Ok(lines(running, |line| Some(line.strip_prefix('?').unwrap_or(line))))
     }
 
-    /// The names of those objects of the range that are not in the quarantine: they were on the server before, and
-    /// nothing led to them. Those that are on the server nowhere begin with a question mark.
+    /// The ids of the objects of the range that are not in the quarantine: they were on the server before, but not
+    /// reachable. Ids of objects that are missing on the server begin with a question mark.
     pub(crate) fn stored_before(&self, git: &Git) -> Result<Names<'static>, Failure> {
         let mut all = self.list(git, &["--objects", "--missing=print", "--no-object-names"])?;
         let quarantine = Git { objects: Objects::Pushed, ..git.clone() };
@@ -64,13 +65,13 @@ impl Range {
         let mut names = lines(running, |line| line.strip_suffix(" missing"));
         let mut all = Some(all);
         Ok(Box::new(move || {
-            // The end of the second is no proof that the first came to its end.
+            // The second process may end although the first has failed, so the status of the first is checked too.
             names().or_else(|| all.take()?.end().err().map(Err))
         }))
     }
 
-    /// How each of these objects is reached from the new tips. Git leaves out most of what was reached before and not all of it:
-    /// of excluded commits it looks at the trees of those alone that new commits stand on.
+    /// How each of these objects is reached from the new tips. Git omits most objects that were reachable before, but
+    /// not all: of the excluded commits, it reads the trees only of those that are parents of new commits.
     pub(crate) fn reach(&self, git: &Git, oids: &BTreeSet<String>) -> Result<BTreeMap<String, Reach>, Failure> {
         let mut reached = BTreeMap::new();
         if oids.is_empty() {
@@ -91,8 +92,9 @@ impl Range {
         Ok(reached)
     }
 
-    /// Those of these objects that the excluded refs reach in what was stored before: an object that only the push brings was not
-    /// there, even if a ref led to it. `late` says when to look no further; what was not found by then counts as new.
+    /// Those of these objects that the excluded refs reach among the objects stored before the push. An object that
+    /// only the push contains was not there before, even if a ref refers to it. `late` says when to stop; objects not
+    /// found by then count as new.
     pub(crate) fn before(
         &self,
         git: &Git,
@@ -119,7 +121,7 @@ impl Range {
         Ok(reached)
     }
 
-    /// Hands every commit of the range with its parents to `each`, parents first.
+    /// Passes every commit of the range with its parents to `each`, parents first.
     pub(crate) fn commits(
         &self,
         git: &Git,
@@ -135,7 +137,7 @@ impl Range {
         })
     }
 
-    /// The same range from those of its tips that are not commits: tags of blobs and of trees, refs to them.
+    /// The range restricted to tips that are not commits: blobs and trees, and tags of them; `None` if there are none.
     pub(crate) fn beside_commits(&self, git: &Git) -> Result<Option<Self>, Failure> {
         let tips = text(&self.tips);
         let tips: Vec<&str> = tips.lines().filter(|line| is_oid(line)).collect();
@@ -156,15 +158,15 @@ impl Range {
     }
 }
 
-/// Every object of the quarantine that has bytes of its own.
+/// The ids of all objects of the quarantine except trees.
 pub(crate) fn quarantined(git: &Git) -> Result<Names<'static>, Failure> {
     let check = "--batch-check=%(objectname) %(objecttype)";
     let running = git.start(&["cat-file", "--batch-all-objects", "--unordered", "--buffer", check])?;
     Ok(lines(running, |line| line.split_once(' ').filter(|(_, kind)| *kind != "tree").map(|(oid, _)| oid)))
 }
 
-/// Objects that refs of the server lead to and that it lacked, and now has: a line each. What they lead to becomes reachable
-/// with them, wherever it lies.
+/// Ids of the objects that the server's refs reach, that the server lacked, and that it now has: one per line. Every
+/// object below them becomes reachable, wherever it is stored.
 pub(crate) fn filled(git: &Git) -> Result<Vec<u8>, Failure> {
     let stored = Git { objects: Objects::Stored, ..git.clone() };
     let list = ["rev-list", "--objects", "--missing=print", "--no-object-names", "--all"];
@@ -179,8 +181,8 @@ pub(crate) fn filled(git: &Git) -> Result<Vec<u8>, Failure> {
         enough(many)
     })?;
     if many {
-        return Err(Failure::new("the refs of this server lead to more objects that it lacks than are followed")
-            .hint("fetch what the repository lacks (git fetch --unshallow), or turn receive.shallowUpdate off"));
+        return Err(Failure::new("this server lacks too many of the objects that its refs reach")
+            .hint("fetch the missing objects (git fetch --unshallow), or turn receive.shallowUpdate off"));
     }
     if lacked.is_empty() {
         return Ok(lacked);
@@ -208,14 +210,14 @@ pub(crate) fn kinds(git: &Git, oids: &BTreeSet<String>) -> Result<BTreeMap<Strin
         .collect())
 }
 
-/// What an object without a path is called: `commit 0123456789ab`.
+/// The path of an object or, without one, its kind and abbreviated id: `commit 0123456789ab`.
 pub(crate) fn name(oid: &str, kind: Option<&str>, reach: Option<&Reach>) -> PathBuf {
     let short = oid.get(..SHORT).unwrap_or(oid);
     match (reach, kind) {
         (Some(Reach::New(path)), kind) if !path.as_os_str().is_empty() && !matches!(kind, Some("commit" | "tag")) => {
             path.clone()
         }
-        (Some(Reach::Nowhere), _) => PathBuf::from(format!("object {short}, reachable from no new commit")),
+        (Some(Reach::Nowhere), _) => PathBuf::from(format!("object {short}, not reachable from a new commit")),
         (_, Some(kind @ ("commit" | "tag"))) => PathBuf::from(format!("{kind} {short}")),
         _ => PathBuf::from(format!("object {short}")),
     }
@@ -225,7 +227,7 @@ fn enough(enough: bool) -> ControlFlow<()> {
     if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// What `keep` takes of every line, as names; an error if git did not end well.
+/// The ids that `keep` extracts from the lines of a process; an error if git fails.
 fn lines(mut running: Running, keep: impl Fn(&str) -> Option<&str> + Send + 'static) -> Names<'static> {
     let mut lines = running.stdout.take().map(Lines::new);
     let mut running = Some(running);
@@ -253,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_called_by_its_path_or_by_what_it_is() {
+    fn an_object_is_named_by_its_path_or_by_its_kind() {
         let oid = "0123456789abcdef".repeat(3);
         let path = Reach::New("a.pem".into());
         for (kind, reach, called) in [
@@ -261,7 +263,7 @@ mod tests {
             (Some("commit"), Some(&path), "commit 0123456789ab"),
             (Some("tag"), Some(&Reach::New(PathBuf::new())), "tag 0123456789ab"),
             (Some("blob"), Some(&Reach::New(PathBuf::new())), "object 0123456789ab"),
-            (Some("blob"), Some(&Reach::Nowhere), "object 0123456789ab, reachable from no new commit"),
+            (Some("blob"), Some(&Reach::Nowhere), "object 0123456789ab, not reachable from a new commit"),
             (None, None, "object 0123456789ab"),
         ] {
             assert_eq!(name(&oid, kind, reach), PathBuf::from(called));

@@ -1,18 +1,18 @@
-//! The scripts that `keyradius hook install` writes: POSIX sh, and nothing that git does not bring along.
+//! The scripts that `keyradius hook install` writes. They need only POSIX sh and the tools that come with git.
 
 use std::path::Path;
 
 use crate::args::hook::HookName;
 
-/// A line of every script that keyradius wrote: what lacks it is not ours to touch.
+/// A line of every script that keyradius writes. Scripts without this line are never changed.
 pub(crate) const MARKER: &str =
     "# keyradius-hook: written by `keyradius hook install`, removed by `keyradius hook uninstall`";
 
-/// What is put behind the name of a hook that was there before.
+/// Suffix of a hook that existed before the installation.
 pub(crate) const BEFORE: &str = ".before-keyradius";
 
-/// Hooks of git that a directory of hooks for all repositories would switch off, were they not passed on. Left out is
-/// push-to-checkout, which changes what a push does by its mere presence.
+/// Hooks of git that a global hooks directory would disable without a script that runs the repository's own hook. The
+/// list omits push-to-checkout, because its mere presence changes what a push does.
 pub(crate) const PASSED_ON: [&str; 22] = [
     "applypatch-msg",
     "pre-applypatch",
@@ -38,30 +38,31 @@ pub(crate) const PASSED_ON: [&str; 22] = [
     "post-index-change",
 ];
 
-/// Whether keyradius wrote this.
+/// Whether keyradius wrote a script.
 pub(crate) fn is_ours(script: &[u8]) -> bool {
     script.split(|byte| *byte == b'\n').take(5).any(|line| line == MARKER.as_bytes())
 }
 
-/// The script of a hook. It runs what was there before, then `keyradius` from the PATH, or else from where it was when
-/// the hook was installed. `global`: the hooks of the repository itself are run too.
+/// The script of a hook. It runs the previous hook, then `keyradius` from the PATH or, failing that, from its path at
+/// the time of the installation. If `global`, the script also runs the repository's own hook.
 pub(crate) fn check(hook: HookName, global: bool, keyradius: &Path) -> Vec<u8> {
     let name = hook.id();
     let command = if hook == HookName::MergeCommit { HookName::Commit.id() } else { name };
     let (keep, give) = if hook.reads() {
-        // Both hooks read it to its end, so it is kept; the mark at its end keeps line feeds from being cut off.
+        // Both hooks read standard input to its end, so the script keeps it. The `x` at its end protects trailing line
+        // feeds, which `$(...)` would remove.
         ("lines=$(cat; echo x)\nlines=${lines%x}\n\n", "printf '%s' \"$lines\" | ")
     } else {
         ("", "")
     };
     let own = if global { own(name, give) } else { String::new() };
     let (exec, bypass) = match hook {
-        HookName::Commit | HookName::MergeCommit => ("exec ", "go without this check once: --no-verify"),
-        HookName::Push => ("", "go without this check once: git push --no-verify"),
-        HookName::Receive => ("", "ask whoever runs this server"),
+        HookName::Commit | HookName::MergeCommit => ("exec ", "skip this check once: --no-verify"),
+        HookName::Push => ("", "skip this check once: git push --no-verify"),
+        HookName::Receive => ("", "ask the administrator of this server"),
     };
     let mut script = format!(
-        "#!/bin/sh\n{MARKER}\n# What was here before is {name}{BEFORE}: it runs first, and its failure wins.\n\n\
+        "#!/bin/sh\n{MARKER}\n# The previous hook is {name}{BEFORE}: it runs first, and its failure ends this script.\n\n\
          {keep}before=\"${{0%/*}}/{name}{BEFORE}\"\n\
          if [ -x \"$before\" ]; then\n    {give}\"$before\" \"$@\" || exit\n{own}fi\n\n\
          if command -v keyradius >/dev/null 2>&1; then\n    keyradius=keyradius\nelse\n    keyradius="
@@ -80,7 +81,7 @@ pub(crate) fn check(hook: HookName, global: bool, keyradius: &Path) -> Vec<u8> {
     script
 }
 
-/// Runs the hook of the repository itself. One that keyradius wrote does the rest too.
+/// The part of a script that runs the repository's own hook. If keyradius wrote that hook, nothing else is left to do.
 fn own(name: &str, give: &str) -> String {
     format!(
         "elif [ -z \"$KEYRADIUS_PASSED_ON\" ]; then\n    \
@@ -91,7 +92,7 @@ fn own(name: &str, give: &str) -> String {
     )
 }
 
-/// The script that only runs the hook of the repository itself.
+/// A script that only runs the repository's own hook.
 pub(crate) fn pass_on(name: &str) -> Vec<u8> {
     format!(
         "#!/bin/sh\n{MARKER}\n# core.hooksPath would switch off the hook of the repository: here it is run.\n\n\
@@ -102,7 +103,7 @@ pub(crate) fn pass_on(name: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A word of sh that means this path.
+/// A path as one quoted word of sh.
 fn quoted(path: &Path) -> Vec<u8> {
     let mut word = vec![b'\''];
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scripts_are_known_again_and_others_are_not() {
+    fn own_scripts_are_recognised_and_others_are_not() {
         for hook in HookName::ALL {
             for global in [false, true] {
                 assert!(is_ours(&check(hook, global, Path::new("/bin/it's"))), "{hook:?}");

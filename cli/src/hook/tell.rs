@@ -1,4 +1,4 @@
-//! What a hook says, on standard error: short, the worst first, and every way out.
+//! Messages of hooks on standard error: short, the most severe finding first, and every way to proceed.
 
 use std::fmt::Write as _;
 
@@ -12,46 +12,46 @@ use crate::out;
 use crate::report::words::{escape, plural, protection, wrap};
 use keyradius_core::hex::hex;
 
-/// Columns of running text.
+/// Width of running text, in columns.
 const WIDTH: usize = 88;
 
-/// Keys that are told whole; the others are counted.
+/// Keys that are reported in full; further ones are only counted.
 const KEYS: usize = 10;
 
-/// Ordinary secrets that are told, a line each.
+/// Ordinary secrets that are reported, one line each; further ones are only counted.
 const SECRETS: usize = 20;
 
-/// Places that are told of one key, and inputs that could not be read.
+/// Places listed of one key, and inputs listed that could not be read; further ones are only counted.
 const PLACES: usize = 5;
 
-/// Lines on what was not opened.
+/// Lines about content that was not opened; further ones are only counted.
 const ASIDE: usize = 10;
 
-/// Digits of a commit's name: enough to find it in any repository.
+/// Digits shown of a commit id: enough to find the commit in any repository.
 const SHORT: usize = 12;
 
-/// How to take something out of commits that were made: for what is pushed.
-pub(crate) const OUT_OF_COMMITS: &str = "To take it out, change the commit that brings it (`git commit --amend`, \
-`git rebase -i COMMIT^`): a commit that\nremoves it again still brings it.";
+/// How to remove a key from existing commits: for hooks that check a push.
+pub(crate) const OUT_OF_COMMITS: &str = "To remove it, change the commit that adds it (`git commit --amend`, \
+`git rebase -i COMMIT^`). A later commit\nthat deletes the file is not enough: the history still contains the key.";
 
-/// What is checked, and how one gets around it.
+/// The words that differ between hooks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words {
-    /// `this commit would add`.
+    /// Subject and verb of the finding, such as `this commit would add`.
     pub(crate) adds: &'static str,
-    /// How to get rid of it.
+    /// How to remove the key.
     pub(crate) remedy: &'static str,
-    /// How to go without the check.
+    /// How to skip the check.
     pub(crate) bypass: &'static str,
-    /// Whether marks beside the key and the configuration of the repository count.
+    /// Whether marks beside the key and the configuration of the repository are obeyed.
     pub(crate) allows: bool,
 }
 
-/// Collects lines, and says them at once: other output cannot come between.
+/// Collects lines and prints them at once, so that no other output comes between them.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     text: String,
-    /// Put before every line.
+    /// Text before every line.
     prefix: &'static str,
 }
 
@@ -73,14 +73,14 @@ impl Page {
         self.text.push_str(&other.text);
     }
 
-    /// Says it.
+    /// Prints the page on standard error, unless it is empty.
     pub(crate) fn say(self) {
         if !self.text.is_empty() {
             out::people(self.text.trim_end_matches('\n'));
         }
     }
 
-    /// New keys, and the ways out.
+    /// Adds the new keys and secrets, and the ways to proceed.
     pub(crate) fn judged(&mut self, judged: &Judged, words: Words) {
         for notice in &judged.notices {
             self.line(format!("keyradius: note: {}: {}", escape(&notice.place), escape(&notice.message)));
@@ -89,7 +89,7 @@ impl Page {
             let place = news.finding.occurrences.first().map(spot);
             let finding = &news.finding;
             self.line(format!(
-                "keyradius: note: a new key below what blocks (--fail-on): {}, severity {}, {}",
+                "keyradius: note: a new key below the --fail-on threshold: {}, severity {}, {}",
                 place.unwrap_or_default(),
                 finding.severity_text(),
                 finding.id
@@ -100,10 +100,10 @@ impl Page {
             let places: std::collections::BTreeSet<&str> = allowed.map(|allowance| allowance.place.as_str()).collect();
             let places: Vec<&str> = places.into_iter().take(PLACES).collect();
             let count = plural(judged.allowed.len() as u64, "new key is", "new keys are");
-            self.line(format!("keyradius: note: {count} allowed: {}", escape(&places.join(", "))));
+            self.line(format!("keyradius: note: {count} allowed by {}", escape(&places.join(", "))));
         }
         for (count, what) in
-            [(judged.secrets_below, "below what blocks (--fail-on)"), (judged.secrets_allowed, "allowed")]
+            [(judged.secrets_below, "below the --fail-on threshold"), (judged.secrets_allowed, "allowed")]
         {
             if count > 0 {
                 let count = plural(count as u64, "new ordinary secret is", "new ordinary secrets are");
@@ -133,11 +133,11 @@ impl Page {
         let more = judged.blocking.len().saturating_sub(KEYS);
         if more > 0 {
             self.line("");
-            self.line(format!("  and {}", plural(more as u64, "key more", "keys more")));
+            self.line(format!("  and {}", plural(more as u64, "more key", "more keys")));
         }
     }
 
-    /// Ordinary secrets, a line each: behind all keys.
+    /// Adds the ordinary secrets, one line each, after all keys.
     fn secrets(&mut self, judged: &Judged, words: Words) {
         let count = plural(judged.secrets.len() as u64, "new ordinary secret", "new ordinary secrets");
         self.line(format!("keyradius: {} {count}", words.adds));
@@ -161,7 +161,7 @@ impl Page {
         }
         let more = judged.secrets.len().saturating_sub(SECRETS);
         if more > 0 {
-            self.line(format!("  and {}", plural(more as u64, "secret more", "secrets more")));
+            self.line(format!("  and {}", plural(more as u64, "more secret", "more secrets")));
         }
     }
 
@@ -177,7 +177,7 @@ impl Page {
         {
             if index == PLACES {
                 let more = (finding.occurrences.len() - PLACES) as u64;
-                self.line(format!("        and {}", plural(more, "place more", "places more")));
+                self.line(format!("        and {}", plural(more, "more place", "more places")));
                 break;
             }
             let mut place = spot(occurrence);
@@ -206,22 +206,22 @@ impl Page {
         let id = key.or(judged.secrets.first().map(|news| news.finding.id.as_str())).unwrap_or_default();
         if words.allows {
             let what = if key.is_some() { "key" } else { "secret" };
-            self.line(format!("If a {what} belongs there, say why, beside it or in keyradius.toml at the root:"));
-            self.line("  keyradius:allow reason=\"...\"       (on its line or the line above)");
+            self.line(format!("If the {what} is intentional, allow it with a reason, beside it or in keyradius.toml:"));
+            self.line("  keyradius:allow reason=\"...\"       (on the same line or the line above)");
             self.line(format!("  [[allow]]\n{0}  finding = \"{id}\"\n{0}  reason = \"...\"", self.prefix));
         }
         for Allowance { inline, place, reason, .. } in judged.ignored.iter().take(PLACES) {
             let what = if *inline { "a mark beside the key" } else { "the pushed configuration" };
             let reason = if reason.is_empty() { String::new() } else { format!(" ({})", escape(reason)) };
-            self.line(format!("Not obeyed on a server: {what} allows it, {}{reason}", escape(place)));
+            self.line(format!("Ignored on a server: {what} allows the key, {}{reason}", escape(place)));
         }
         if judged.pushed_config {
-            self.line("Not read on a server: the keyradius.toml of this push; the configuration is the server's");
+            self.line("Ignored on a server: the keyradius.toml of this push; the server uses its own configuration");
         }
         self.line(words.bypass);
     }
 
-    /// What could not be read.
+    /// Adds the inputs that could not be read.
     pub(crate) fn gaps(&mut self, gaps: &[Gap], what: &str, bypass: &str) {
         if gaps.is_empty() {
             return;
@@ -236,13 +236,13 @@ impl Page {
         self.line(bypass);
     }
 
-    /// What was not opened and what was left unread on purpose.
+    /// Adds the content that was not opened, or deliberately not read.
     pub(crate) fn aside(&mut self, aside: &[String], strict: bool, bypass: &str) {
         if aside.is_empty() {
             return;
         }
         if strict {
-            self.line("keyradius: not everything was read, and --strict takes nothing unread:");
+            self.line("keyradius: some content was not read, which --strict does not allow:");
         }
         let begin = if strict { "  " } else { "keyradius: note: " };
         for line in aside.iter().take(ASIDE) {
@@ -257,13 +257,13 @@ impl Page {
     }
 }
 
-/// Says that there was nothing to check: to a framework that would call that a success.
+/// Reports that there was nothing to check, because the pre-commit framework would show a success.
 pub(crate) fn nothing(what: &str) {
     out::people(format_args!("keyradius: note: nothing is {what}, so nothing was checked"));
-    out::people("hint: to check files that are committed, run `keyradius scan`");
+    out::people("hint: to check committed files, run `keyradius scan`");
 }
 
-/// `path:line`.
+/// The place of an occurrence, as `path:line`.
 fn spot(occurrence: &Occurrence) -> String {
     escape(&format!("{}:{}", occurrence.origin, occurrence.line))
 }
@@ -275,12 +275,12 @@ fn role(score: &RoleScore) -> String {
     }
 }
 
-/// The names that the key goes by.
+/// The names of a key, with digests abbreviated.
 fn names(finding: &Finding) -> Vec<String> {
     let short = |digest: &[u8]| hex(digest.get(..8).unwrap_or(digest));
     let mut names = Vec::new();
     names.extend(finding.key.map(|key| format!("spki {}", short(&key.spki_sha256))));
-    names.extend(finding.ciphertext_sha256.map(|digest| format!("known by its ciphertext only, {}", short(&digest))));
+    names.extend(finding.ciphertext_sha256.map(|digest| format!("known only by its ciphertext, {}", short(&digest))));
     names.extend(finding.public.as_ref().and_then(|public| public.ssh_sha256.clone()));
     names.extend(finding.pgp_fingerprints.iter().map(|fingerprint| escape(fingerprint)));
     names

@@ -1,4 +1,4 @@
-//! Lists of known keys that the user names.
+//! The user's own lists of known keys.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,12 @@ use keyradius_detectors::radius::KnownKeys;
 use crate::exit::Failure;
 use crate::exit::plain;
 
-/// The user's own lists; read and checked before the work begins.
+/// The user's own lists of known keys, which are read and checked before the work begins.
 #[derive(Debug, Default)]
 pub(crate) struct Lists(Option<KnownKeys>);
 
 impl Lists {
-    /// Reads them on top of the built-in one. Paths are relative to `here`.
+    /// Reads the lists and adds them to the built-in one. Paths are relative to `here`.
     pub(super) fn read(files: &[PathBuf], blocked: Option<&Path>, here: &Path) -> Result<Self, Failure> {
         if files.is_empty() && blocked.is_none() {
             return Ok(Self(None));
@@ -21,13 +21,13 @@ impl Lists {
         let mut keys = KnownKeys::built_in();
         let unreadable = |path: &Path, error: &std::io::Error| {
             Failure::new(format!("cannot read {}: {}", printable_path(path), plain(error)))
-                .hint("check that it exists and that you may read it")
+                .hint("check that it exists and that you have permission to read it")
         };
         for path in files {
             let text = std::fs::read_to_string(here.join(path)).map_err(|error| unreadable(path, &error))?;
             keys.add(&text).map_err(|what| {
                 Failure::new(format!("--known-keys {}: {what}", printable_path(path))).hint(
-                    "the format is that of detectors/data/known-keys.tsv: columns by tabs, named in the first line",
+                    "use the format of detectors/data/known-keys.tsv: tab-separated columns, named in the first line",
                 )
             })?;
         }
@@ -41,7 +41,7 @@ impl Lists {
         Ok(Self(Some(keys)))
     }
 
-    /// All lists of the run, the built-in one among them; `None` if the user named none.
+    /// All lists of the run, including the built-in one; `None` if the user named no list.
     pub(crate) const fn all(&self) -> Option<&KnownKeys> {
         self.0.as_ref()
     }

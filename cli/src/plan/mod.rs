@@ -1,4 +1,5 @@
-//! From what was typed and configured to what will be done: the last step that can fail before work begins.
+//! Combines arguments, configuration and environment into a plan. This is the last step that can fail before work
+//! begins.
 
 mod lists;
 mod report;
@@ -28,30 +29,30 @@ pub(crate) use report::{DiffPlan, ReportPlan};
 pub(crate) use search::Search;
 pub(crate) use telling::{JudgePlan, Telling};
 
-/// Everything a scan needs, checked.
+/// The checked settings of a scan.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Targets as typed, `-` among them.
+    /// Targets as typed, including `-`.
     pub(crate) targets: Vec<PathBuf>,
-    /// Show progress.
+    /// Whether progress is shown.
     pub(crate) progress: bool,
     /// Limits of the engine.
     pub(crate) limits: Limits,
-    /// Stay on one file system.
+    /// Whether other file systems below a target are skipped.
     pub(crate) one_file_system: bool,
-    /// Which part of each history, and how.
+    /// Which part of each git history is read, and how.
     pub(crate) git: git::Options,
-    /// Directories beyond which git looks for no repository either (`GIT_CEILING_DIRECTORIES`, git(1)).
+    /// Directories above which no repository is searched for, as in git (`GIT_CEILING_DIRECTORIES`, git(1)).
     pub(crate) ceilings: Vec<PathBuf>,
-    /// The part of the history that was asked for, as it was typed.
+    /// The option that requested a history, such as `--since`; `None` if no option did.
     pub(crate) asked: Option<&'static str>,
-    /// What is looked for.
+    /// What is searched for.
     pub(crate) search: Search,
     /// Whether passwords are tried on locked keystores.
     pub(crate) passwords: bool,
-    /// What digests of ordinary secrets are made with, if they are compared with those of other scans.
+    /// The key for digests of ordinary secrets, if they are compared with those of other scans.
     pub(crate) join_key: Option<JoinKey>,
-    /// How findings are judged and told.
+    /// How findings are judged and reported.
     pub(crate) telling: Telling,
 }
 
@@ -60,36 +61,36 @@ pub(crate) struct Plan {
 pub(crate) enum Output {
     /// Standard output.
     Stdout,
-    /// What the user named, not yet touched.
+    /// The file that the user named, not yet changed.
     Target(Target),
 }
 
-/// How the human report looks.
+/// The appearance of the human report.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
 pub(crate) struct Look {
-    /// With colours.
+    /// Whether colours are used.
     pub(crate) color: bool,
-    /// With links.
+    /// Whether places are hyperlinks.
     pub(crate) links: bool,
-    /// All places and the ledger.
+    /// Whether all places, names and the ledger are shown.
     pub(crate) verbose: bool,
-    /// What could not be read.
+    /// Whether inputs that could not be read are listed.
     pub(crate) skipped: bool,
-    /// Public material too.
+    /// Whether certificates and public keys without a private key are listed.
     pub(crate) public: bool,
-    /// Columns.
+    /// Width in columns.
     pub(crate) width: usize,
 }
 
-/// The time as the report tells it.
+/// The times that the report uses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     /// When the scan began.
     pub(crate) started: Timestamp,
-    /// Whether times are left out: the end is the beginning.
+    /// Whether the clock is frozen, so that the scan ends when it began.
     pub(crate) frozen: bool,
-    /// The day that expiries are measured against.
+    /// The day that expiry dates are compared with.
     pub(crate) today: Date,
 }
 
@@ -141,13 +142,14 @@ impl Plan {
     }
 }
 
-/// Reads a key that only its owner may read: whoever has it can try guesses on every digest that it made.
+/// Reads the join key. Fails if others can read the file: whoever has the key can test guesses on every digest made
+/// with it.
 fn join_key(path: &Path, here: &Path) -> Result<JoinKey, Failure> {
     let shown = printable_path(path);
     let file = here.join(path);
     let bytes = std::fs::read(&file).map_err(|error| {
         Failure::new(format!("cannot read --join-key {shown}: {}", plain(&error)))
-            .hint("make one, once: `(umask 077; openssl rand -hex 32 > join.key)`")
+            .hint("create a key once: `(umask 077; openssl rand -hex 32 > join.key)`")
     })?;
     #[cfg(unix)]
     {
@@ -155,16 +157,16 @@ fn join_key(path: &Path, here: &Path) -> Result<JoinKey, Failure> {
         let open = std::fs::metadata(&file).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
         if open {
             return Err(Failure::new(format!("--join-key {shown} can be read by others"))
-                .hint(format!("`chmod 600 {shown}`, and make a new one if somebody may have read it")));
+                .hint(format!("run `chmod 600 {shown}`; create a new key if somebody may have read it")));
         }
     }
     JoinKey::new(bytes.trim_ascii()).ok_or_else(|| {
         Failure::new(format!("--join-key {shown} is shorter than {} bytes", JoinKey::SHORTEST))
-            .hint("make one, once: `(umask 077; openssl rand -hex 32 > join.key)`")
+            .hint("create a key once: `(umask 077; openssl rand -hex 32 > join.key)`")
     })
 }
 
-/// A target that does not exist is a mistake to tell before the work, not after it.
+/// Fails if a target does not exist, so that the mistake is reported before the work and not after it.
 fn check_target(target: &Path, directory: &Path) -> Result<(), Failure> {
     if is_stdin(target) {
         return Ok(());
@@ -188,7 +190,7 @@ fn load_config(named: Option<&Path>, no_config: bool, targets: &[PathBuf], here:
     }
 }
 
-/// `SOURCE_DATE_EPOCH` freezes the clock there, `--reproducible` alone at 1970.
+/// The clock of a run. `SOURCE_DATE_EPOCH` freezes it at that time, `--reproducible` alone at the start of 1970.
 fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
     let Some(epoch) = &around.source_date_epoch else {
         let started = if reproducible { Timestamp::UNIX_EPOCH } else { around.now };
@@ -198,19 +200,19 @@ fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
     match started {
         Some(started) => Ok(Clock { started, frozen: true, today: moment::day(started.as_second()) }),
         None => {
-            Err(Failure::new("SOURCE_DATE_EPOCH is no number of seconds since 1970").hint("correct it or unset it"))
+            Err(Failure::new("SOURCE_DATE_EPOCH is not a number of seconds since 1970").hint("correct it or unset it"))
         }
     }
 }
 
 impl Clock {
-    /// The last second of today, since 1970: what ends today is not over.
+    /// The last second of today, in seconds since 1970: what expires today has not expired yet.
     pub(crate) fn now(&self) -> i64 {
         moment::end_of(self.today)
     }
 }
 
-/// Checked now, so that a scan of an hour does not end in a typing error.
+/// Opens the output before the work begins, so that a long scan does not fail at its end because of a mistyped path.
 fn open_output(path: Option<PathBuf>) -> Result<Output, Failure> {
     match path.filter(|path| !is_stdin(path)) {
         Some(path) => Target::open(path).map(Output::Target),
@@ -218,7 +220,8 @@ fn open_output(path: Option<PathBuf>) -> Result<Output, Failure> {
     }
 }
 
-/// Flag, then `NO_COLOR`, then `CLICOLOR_FORCE` and `FORCE_COLOR`, then the terminal.
+/// Whether colours are used: decided by the flag, then `NO_COLOR`, then `CLICOLOR_FORCE` and `FORCE_COLOR`, then the
+/// terminal.
 fn color(when: When, around: &Surroundings, to_terminal: bool) -> bool {
     match when {
         When::Always => true,
@@ -228,23 +231,24 @@ fn color(when: When, around: &Surroundings, to_terminal: bool) -> bool {
     }
 }
 
-/// How many threads work.
+/// The number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Jobs {
-    /// So many, at least one.
+    /// The number of threads that run, at least one.
     pub(crate) count: usize,
-    /// How many were asked for, if those are more than help.
+    /// The number that was requested, if it exceeds the maximum.
     pub(crate) asked: Option<usize>,
 }
 
 impl Jobs {
-    /// Most threads, whatever the machine: each may hold 64 MiB.
+    /// Maximum number of threads on any machine: each may hold 64 MiB.
     const MOST: usize = 256;
 
-    /// Most threads for each core: more of them wait for each other, and a few more than cores help while a disk is slow.
+    /// Maximum number of threads per core. A few more threads than cores help while a disk is slow; more wait for each
+    /// other.
     const PER_CORE: usize = 4;
 
-    /// As many as were asked for, one for each core if nobody asked; no more than help.
+    /// The requested number of threads up to the maximum, or one per core if `asked` is `None` or 0.
     pub(crate) fn new(asked: Option<usize>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
         Self::on(cores, asked)
@@ -252,7 +256,7 @@ impl Jobs {
 
     fn on(cores: usize, asked: Option<usize>) -> Self {
         let asked = asked.filter(|jobs| *jobs > 0).unwrap_or(cores);
-        // Eight on any machine: what a test or a script asks for without a look at it.
+        // Eight are allowed on any machine, for tests and scripts that request a fixed number.
         let most = cores.saturating_mul(Self::PER_CORE).clamp(8, Self::MOST);
         Self { count: asked.min(most), asked: (asked > most).then_some(asked) }
     }
@@ -264,7 +268,7 @@ mod tests {
     use crate::args::{OutArgs, TellArgs};
 
     #[test]
-    fn colour_goes_by_flag_then_environment_then_terminal() {
+    fn colour_depends_on_flag_then_environment_then_terminal() {
         let plain = Surroundings::default();
         let no = Surroundings { no_color: true, ..plain.clone() };
         let force = Surroundings { force_color: true, ..plain.clone() };
@@ -285,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_threads_than_help() {
+    fn the_number_of_threads_is_limited() {
         for (cores, asked, count) in [
             (4, None, 4),
             (4, Some(0), 4),
@@ -304,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_for_terminals_that_no_robot_watches() {
+    fn progress_is_shown_on_terminals_outside_of_ci() {
         let tell = TellArgs { no_config: true, ..TellArgs::default() };
         let directory = std::env::temp_dir();
         for (terminal, ci, progress, quiet, shown) in [
@@ -339,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_target_is_told_with_a_way_out() {
+    fn a_missing_target_is_reported_with_a_hint() {
         let tell = TellArgs { no_config: true, ..TellArgs::default() };
         let around = Surroundings { directory: std::env::temp_dir(), ..Default::default() };
         let args = ScanArgs { paths: vec!["no such place".into()], tell, ..ScanArgs::default() };

@@ -1,4 +1,4 @@
-//! What `report` needs, checked.
+//! The checked settings of `report`.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use crate::exit::Failure;
 use crate::report::ReportFormat;
 use crate::surroundings::Surroundings;
 
-/// A conversion.
+/// The checked settings of a conversion.
 #[derive(Debug)]
 pub(crate) struct ReportPlan {
     /// The current directory.
     pub(crate) directory: PathBuf,
     /// The report as typed; `-` is standard input.
     pub(crate) file: PathBuf,
-    /// Most bytes of it.
+    /// Maximum size of the report, in bytes.
     pub(crate) max_report: u64,
-    /// What it is converted to.
+    /// The format that the report is converted to.
     pub(crate) format: ReportFormat,
-    /// Where to.
+    /// Where the result is written.
     pub(crate) output: Output,
-    /// How the human report looks.
+    /// The appearance of the human report.
     pub(crate) look: Look,
-    /// Report only.
+    /// Whether summary and notes are omitted.
     pub(crate) quiet: bool,
 }
 
@@ -46,7 +46,7 @@ impl ReportPlan {
     }
 }
 
-/// A comparison.
+/// The checked settings of a comparison.
 #[derive(Debug)]
 pub(crate) struct DiffPlan {
     /// The current directory.
@@ -55,13 +55,13 @@ pub(crate) struct DiffPlan {
     pub(crate) old: PathBuf,
     /// The later report as typed.
     pub(crate) new: PathBuf,
-    /// Most bytes of each.
+    /// Maximum size of each report, in bytes.
     pub(crate) max_report: u64,
-    /// How to print it.
+    /// The format of the difference.
     pub(crate) format: DiffFormat,
-    /// Where to.
+    /// Where the difference is written.
     pub(crate) output: Output,
-    /// Without the summary.
+    /// Whether summary and notes are omitted.
     pub(crate) quiet: bool,
 }
 
@@ -69,7 +69,8 @@ impl DiffPlan {
     /// The plan of a comparison.
     pub(crate) fn new(args: DiffArgs, around: &Surroundings) -> Result<Self, Failure> {
         if is_stdin(&args.old) && is_stdin(&args.new) {
-            return Err(Failure::new("standard input is named twice").hint("it can be read once: name `-` once"));
+            return Err(Failure::new("standard input is named twice")
+                .hint("name `-` once: standard input can be read only once"));
         }
         let DiffArgs { old, new, format, output, quiet, max_report } = args;
         let output = open_output(output)?;

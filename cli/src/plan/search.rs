@@ -1,4 +1,4 @@
-//! What is looked for: keys, ordinary secrets, and what rules of the user describe.
+//! What is searched for: keys, ordinary secrets, and secrets that the user's rules describe.
 
 use keyradius_core::budget::Limits;
 use keyradius_core::engine::Engine;
@@ -9,26 +9,27 @@ use crate::choice::Only;
 use crate::exit::Failure;
 use crate::rules::Rules;
 
-/// What is looked for.
+/// What is searched for.
 #[derive(Debug)]
 pub(crate) struct Search {
-    /// Keys alone, so that not even the anchors of ordinary secrets are searched.
+    /// If set, only keys are searched for, and anchors of ordinary secrets are not compiled.
     only: Option<Only>,
     rules: Option<UserRules>,
 }
 
 impl Search {
-    /// Everything; or keys alone.
+    /// A search for everything, or with `only` for keys alone. Compiles the user's rules.
     pub(crate) fn new(only: Option<Only>, rules: &Rules) -> Result<Self, Failure> {
         Ok(Self { only, rules: rules.compile()? })
     }
 
-    /// What looks for it, under these limits. Compiles the anchors: once in a process, please.
+    /// The engine for this search, with these limits. Compiles the anchors, which is expensive: build one engine per
+    /// process.
     pub(crate) fn engine(&self, limits: Limits) -> Engine<'_> {
         Engine::new(self.knowledge(), limits)
     }
 
-    /// What is known of it.
+    /// The detectors for this search.
     pub(crate) fn knowledge(&self) -> Knowledge<'_> {
         match (self.only, &self.rules) {
             (Some(Only::Signing), _) => keyradius_detectors::keys(),

@@ -1,4 +1,4 @@
-//! How findings are judged and told: what `scan` and `judge` share.
+//! How findings are judged and reported: the settings that `scan` and `judge` share.
 
 use std::path::{Path, PathBuf};
 
@@ -12,39 +12,39 @@ use crate::marks::Marks;
 use crate::report::{Format, ReportFormat};
 use crate::surroundings::Surroundings;
 
-/// How findings are judged and told.
+/// How findings are judged and reported.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
 pub(crate) struct Telling {
     /// The current directory.
     pub(crate) directory: PathBuf,
-    /// How to report.
+    /// The format of the report.
     pub(crate) format: Format,
-    /// Where to.
+    /// Where the report is written.
     pub(crate) output: Output,
-    /// How the human report looks.
+    /// The appearance of the human report.
     pub(crate) look: Look,
-    /// What makes the run fail.
+    /// Which findings make the run fail.
     pub(crate) fail_on: FailOn,
-    /// Whether unopened files make it incomplete.
+    /// Whether unopened files make the run incomplete.
     pub(crate) strict: bool,
-    /// Whether the exit code is 0 all the same.
+    /// Whether the exit code is 0 despite findings.
     pub(crate) exit_zero: bool,
-    /// Report only.
+    /// Whether summary and notes are omitted.
     pub(crate) quiet: bool,
-    /// Threads, at least one.
+    /// The number of threads.
     pub(crate) jobs: Jobs,
-    /// What is allowed.
+    /// Which findings are allowed.
     pub(crate) allow: AllowList,
     /// The user's own lists of known keys.
     pub(crate) lists: Lists,
-    /// The time as the report tells it.
+    /// The times that the report uses.
     pub(crate) clock: Clock,
 }
 
 impl Telling {
-    /// From what was typed, and the configuration around the targets. Of that, what is not about telling is left to the
-    /// caller.
+    /// Combines the arguments with the configuration for the targets. Also returns the configuration, for the settings
+    /// that are not about reporting.
     pub(super) fn new(args: TellArgs, targets: &[PathBuf], around: &Surroundings) -> Result<(Self, Config), Failure> {
         let mut config = load_config(args.config.as_deref(), args.no_config, targets, &around.directory)?;
         let mut clock = clock(args.reproducible, around)?;
@@ -75,7 +75,7 @@ impl Telling {
     }
 }
 
-/// Where the report goes, and how it looks there.
+/// The destination of the report, and its appearance there.
 pub(super) fn output_and_look(args: OutArgs, around: &Surroundings) -> Result<(Output, Look), Failure> {
     let output = open_output(args.output)?;
     let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
@@ -90,14 +90,14 @@ pub(super) fn output_and_look(args: OutArgs, around: &Surroundings) -> Result<(O
     Ok((output, look))
 }
 
-/// What `judge` needs, checked.
+/// The checked settings of `judge`.
 #[derive(Debug)]
 pub(crate) struct JudgePlan {
     /// Files of facts as typed; `-` is standard input.
     pub(crate) facts: Vec<PathBuf>,
-    /// Most bytes of them.
+    /// Maximum total size of the facts, in bytes.
     pub(crate) max_facts: u64,
-    /// How findings are judged and told.
+    /// How findings are judged and reported.
     pub(crate) telling: Telling,
 }
 
@@ -107,12 +107,13 @@ impl JudgePlan {
         if args.tell.format == Format::Facts {
             let names: Vec<&str> = ReportFormat::all().map(ReportFormat::name).collect();
             return Err(Failure::new("judge writes reports, not facts")
-                .hint(format!("name a format of a report: {}", names.join(", "))));
+                .hint(format!("use --format with one of: {}", names.join(", "))));
         }
         if args.facts.iter().filter(|path| *path == Path::new("-")).count() > 1 {
-            return Err(Failure::new("standard input is named twice").hint("it can be read once: name `-` once"));
+            return Err(Failure::new("standard input is named twice")
+                .hint("name `-` once: standard input can be read only once"));
         }
-        // The configuration is that of the directory that it runs in, as if that were scanned.
+        // Use the configuration of the current directory, as for a scan of it.
         let (telling, _) = Telling::new(args.tell, &[PathBuf::from(".")], around)?;
         Ok(Self { facts: args.facts, max_facts: args.max_facts, telling })
     }

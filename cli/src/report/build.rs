@@ -1,4 +1,4 @@
-//! From what was found and judged to the report.
+//! Converts judged findings to the types of a report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::allow;
 use crate::moment;
 use keyradius_core::hex::hex;
 
-/// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
+/// Converts a finding. `allowed` has an item for each of its occurrences, or is shorter.
 pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowance>]) -> Finding {
     let allowed = allowed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     Finding {
@@ -58,12 +58,12 @@ pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowa
     }
 }
 
-/// The role whose playbook says what to do about a finding.
+/// The role whose playbook applies to a finding.
 fn playbook_of(finding: &radius::Finding) -> &str {
     finding.roles.first().map_or("unknown", |role| role.role.as_str())
 }
 
-/// An ordinary secret as the report tells it. `allowed` goes with its occurrences, one by one.
+/// Converts an ordinary secret. `allowed` has an item for each of its occurrences, or is shorter.
 pub(crate) fn secret(finding: &radius::SecretFinding, allowed: &[Option<allow::Allowance>]) -> Secret {
     let allowed = allowed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     let facts = &finding.secret;
@@ -84,7 +84,7 @@ pub(crate) fn secret(finding: &radius::SecretFinding, allowed: &[Option<allow::A
     }
 }
 
-/// What others call a finding: by the class of its first role and by the rules it breaks.
+/// The entries of catalogues for a finding: for the class of its first role, and for the rules that it breaks.
 fn references(finding: &radius::Finding) -> Vec<Reference> {
     let rules = Rules::built_in();
     let role = finding.roles.first().and_then(|role| rules.key_rule(&role.role)).map(|rule| rule.id.as_str());
@@ -100,13 +100,13 @@ fn references(finding: &radius::Finding) -> Vec<Reference> {
     all.into_iter().map(reference).collect()
 }
 
-/// The playbook of every role that a finding names, each once, by role.
+/// The playbooks that these findings name, each once, sorted by role.
 pub(crate) fn playbooks<'a>(findings: impl Iterator<Item = &'a radius::Finding>) -> Vec<Playbook> {
     let roles: BTreeSet<&str> = findings.map(playbook_of).collect();
     roles.into_iter().filter_map(playbook::Playbook::of).map(playbook).collect()
 }
 
-/// A playbook as the report tells it.
+/// Converts a playbook.
 pub(crate) fn playbook(playbook: playbook::Playbook) -> Playbook {
     let command = |command: playbook::Command| Command { language: command.language.into(), text: command.text.into() };
     let step = |step: playbook::Step| Step {
@@ -157,7 +157,7 @@ fn used_by(used: &radius::Use) -> Option<UsedBy> {
     })
 }
 
-/// Places that belong to the key and are not the key.
+/// Links to material that belongs to the key: public keys, certificates, and passwords that open it.
 fn links(finding: &radius::Finding) -> Vec<Link> {
     let of = |kind, text: &str, occurrence: &material::Occurrence| Link {
         kind,
@@ -188,12 +188,12 @@ fn links(finding: &radius::Finding) -> Vec<Link> {
     links
 }
 
-/// How long a key has lain in a history, if it lies in one.
+/// How long a key has been in a git history; `None` if it is in none.
 pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposure> {
     let first = finding.first_seen?;
     let since = moment::day(first);
     let days = moment::days_between(since, today);
-    // A certificate is trusted from its first day to its last, or for ever where nobody looks.
+    // A certificate is trusted from its first day to its last, or without end if verifiers ignore expiry.
     let windows = finding.certificates.iter().filter_map(|facts| {
         let from = since.max(moment::day(facts.not_before));
         let until = if finding.dated { today.min(moment::day(facts.not_after)) } else { today };
@@ -213,7 +213,7 @@ pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposur
     })
 }
 
-/// A role, with its points.
+/// Converts a role, with its score.
 pub(crate) fn role(score: &RoleScore) -> Role {
     Role {
         role: score.role.clone().into(),
@@ -224,7 +224,7 @@ pub(crate) fn role(score: &RoleScore) -> Role {
     }
 }
 
-/// An item of the ledger.
+/// Converts an item of the ledger.
 pub(crate) fn evidence(item: &radius::Evidence) -> Evidence {
     let radius::Evidence { role, weight, group, locator, text, .. } = item.clone();
     Evidence { role: role.into(), weight, group: group.into(), locator: locator.into(), text: text.into() }
@@ -317,7 +317,7 @@ fn provenance(git: &material::Provenance) -> Git {
     }
 }
 
-/// A history that was read.
+/// Converts the summary of a git history.
 pub(crate) fn repository(summary: git::Summary) -> Repository {
     let git::Summary { path, format, packs, loose, commits, trees, blobs, tags, blob_bytes, shallow, partial } =
         summary;
@@ -351,7 +351,7 @@ fn place(occurrence: &material::Occurrence) -> Place {
     .with_lines_of(occurrence.origin.outside_text().to_string())
 }
 
-/// The path as text, and its bytes where text cannot say it.
+/// A path as text, and its bytes in hexadecimal if it is not UTF-8.
 fn path(path: &Path) -> (Text, Option<Word>) {
     match path.to_str() {
         Some(text) => (text.into(), None),
@@ -378,7 +378,7 @@ fn certificate(facts: &CertFacts) -> Certificate {
     }
 }
 
-/// The bits of keyUsage, RFC 5280 4.2.1.3.
+/// The names of the bits of keyUsage, RFC 5280 4.2.1.3.
 fn key_usage(bits: u16) -> Vec<KeyUsage> {
     KeyUsage::ALL.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, usage)| *usage).collect()
 }
@@ -392,7 +392,7 @@ fn related(occurrence: &material::Occurrence) -> Related {
     }
 }
 
-/// Something that could not be read.
+/// Converts a gap: an input that was not read.
 pub(crate) fn gap(gap: error::Gap) -> Gap {
     let (path, path_bytes_hex) = path(&gap.origin.path);
     Gap {
@@ -405,7 +405,7 @@ pub(crate) fn gap(gap: error::Gap) -> Gap {
     }
 }
 
-/// Public material that belongs to no private key, by kind; with its places if they are to be `listed`.
+/// Public material without a matching private key, by kind; with its places if `listed`.
 pub(crate) fn public(findings: &[radius::Finding], others: &[material::Occurrence], listed: bool) -> Vec<Public> {
     let distrusted = findings.iter().filter(|finding| !finding.private);
     let mut all: Vec<&material::Occurrence> = distrusted.flat_map(|finding| &finding.occurrences).collect();

@@ -11,25 +11,25 @@ use keyradius_core::blob::is_deceptive;
 
 use super::words::is_command;
 
-/// Writes the report, indented.
+/// Writes the report as indented JSON.
 pub(crate) fn render(report: &Report, _: Look, out: &mut dyn Write) -> io::Result<()> {
     pretty(report, out)
 }
 
-/// Any value, indented, with a final newline.
+/// Writes any value as indented JSON, with a final newline.
 pub(crate) fn pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(&mut *out, Tame(PrettyFormatter::new())))?;
     out.write_all(b"\n")
 }
 
-/// Any value on one line, with a final newline.
+/// Writes any value as JSON on one line, with a final newline.
 pub(crate) fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(&mut *out, Tame(serde_json::ser::CompactFormatter)))?;
     out.write_all(b"\n")
 }
 
-/// A formatter whose strings are safe to print: whatever could act on a terminal, reorder text, be a command to a build
-/// server or end a script of a web page is written as `\u` and four digits, which means the same to every JSON reader.
+/// A formatter whose strings are safe to print. Characters that could act on a terminal, reorder text, be a command to
+/// a build server or end a script of a web page are written as `\u` and four digits, which every JSON reader decodes.
 struct Tame<F>(F);
 
 impl<F: Formatter> Formatter for Tame<F> {
@@ -107,10 +107,10 @@ mod tests {
         }
     }
 
-    /// Fields are added within a major version and nothing else changes. `UPDATE_EXPECT=1` writes what is expected anew.
+    /// Within a major version, fields are only added. `UPDATE_EXPECT=1` rewrites the expected file.
     #[cfg(unix)]
     #[test]
-    fn the_published_bytes_stay() {
+    fn the_published_bytes_do_not_change() {
         let mut bytes = Vec::new();
         render(&samples::report(), Look::default(), &mut bytes).expect("a report");
         let written = String::from_utf8(bytes).expect("UTF-8").replace(env!("CARGO_PKG_VERSION"), "0.1.0");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_safe_to_print_and_mean_the_same() {
+    fn strings_are_safe_to_print_and_keep_their_value() {
         let hostile = "a\u{1b}[2J\u{9b}b\u{202e}c\u{e0041} \"\\ ü ##vso[x] </script> ::a";
         let mut bytes = Vec::new();
         line(&hostile, &mut bytes).expect("JSON");

@@ -1,4 +1,5 @@
-//! The report as lines: one JSON object per finding, one per ordinary secret, one per playbook, then one with everything else. For pipes and log shippers.
+//! The report as JSON lines, for pipes and log shippers: one object per finding, one per ordinary secret, one per
+//! playbook, then one with everything else.
 
 use std::io::{self, Write};
 

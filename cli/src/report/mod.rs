@@ -1,4 +1,4 @@
-//! Reports: one model, and one pure function from it to bytes for each format.
+//! Reports: one model, and one pure function per format that turns it into bytes.
 
 pub(crate) mod build;
 pub(crate) mod diff;
@@ -29,7 +29,7 @@ pub(crate) use model::Report;
 /// The JSON Schema of [`Report`].
 pub(crate) const REPORT_SCHEMA: &str = include_str!("report.schema.json");
 
-/// The JSON Schema of a line of facts.
+/// The JSON Schema of one line of facts.
 pub(crate) const FACTS_SCHEMA: &str = include_str!("facts.schema.json");
 
 /// The JSON Schema of [`diff::Diff`].
@@ -53,11 +53,7 @@ static OUTPUTS: [Output; 4] = [
         about: "The whole report as one JSON document; `keyradius schema report` describes it",
         render: json::render,
     },
-    Output {
-        name: "jsonl",
-        about: "One JSON object per finding and line, then one with the summary",
-        render: jsonl::render,
-    },
+    Output { name: "jsonl", about: "One JSON object per line, the summary last", render: jsonl::render },
     Output { name: "sarif", about: "SARIF 2.1.0, for code scanning", render: sarif::render },
 ];
 
@@ -124,9 +120,10 @@ impl ValueEnum for Format {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
             Self::Report(format) => format.to_possible_value(),
-            Self::Facts => {
-                Some(PossibleValue::new("facts").help("What was found, before it is judged, for `keyradius judge`"))
-            }
+            Self::Facts => Some(
+                PossibleValue::new("facts")
+                    .help("Facts that `keyradius judge` joins: everything found, not yet judged"),
+            ),
         }
     }
 }

@@ -1,23 +1,23 @@
-//! Records that are made one at a time, while they are written.
+//! Records that are built one at a time, while they are written.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A sequence of records, each made when it is asked for. A hundred thousand findings as records take several times the memory of
-/// what they are made from.
+/// A sequence of records, each built on demand: 100,000 findings as records would take several times the memory of
+/// their sources.
 pub(crate) struct Records<T> {
     count: usize,
     tell: Box<dyn Fn(usize) -> Option<T>>,
 }
 
 impl<T> Records<T> {
-    /// One record for each item.
+    /// A sequence with one record per item, built by `tell`.
     pub(crate) fn of<I: 'static>(items: Vec<I>, tell: impl Fn(&I) -> Option<T> + 'static) -> Self {
         Self { count: items.len(), tell: Box::new(move |index| items.get(index).and_then(&tell)) }
     }
 
-    /// So many records, each told by its number.
+    /// A sequence of `count` records, each built by `tell` from its index.
     pub(crate) fn by(count: usize, tell: impl Fn(usize) -> Option<T> + 'static) -> Self {
         Self { count, tell: Box::new(tell) }
     }
@@ -30,7 +30,7 @@ impl<T> Records<T> {
         self.count == 0
     }
 
-    /// The record of that number, counted from 0.
+    /// The record at an index, counted from 0.
     pub(crate) fn get(&self, index: usize) -> Option<T> {
         (self.tell)(index)
     }

@@ -1,8 +1,8 @@
-//! SARIF 2.1.0 (OASIS), in the shape that GitHub code scanning reads.
+//! SARIF 2.1.0 (OASIS), in the form that GitHub code scanning reads.
 //!
-//! One result per key, so that copies and moves of a key make no new alert. No snippet, ever: it would hold the key.
-//! For the same reason `primaryLocationLineHash` is not GitHub's rolling hash of the line and the hundred characters
-//! behind it, which are the key's own body, but the key's identity, as that field allows.
+//! There is one result per key, so that copying or moving a key causes no new alert. There is never a snippet, which
+//! would contain the key. For the same reason, `primaryLocationLineHash` is the key's identity, as that field allows,
+//! instead of GitHub's rolling hash of the line and the hundred characters after it, which are the key itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -26,13 +26,13 @@ use place::{artifact, located, location, point};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// What GitHub takes in one run.
+/// Maximum number of results that GitHub accepts in one run.
 const MOST_RESULTS: usize = 25_000;
 
-/// What GitHub shows of one result.
+/// Maximum number of related locations that GitHub shows for one result.
 const MOST_RELATED: usize = 100;
 
-/// Longest description that GitHub takes, in characters.
+/// Maximum length of a description that GitHub accepts, in characters.
 const MOST_TEXT: usize = 1_024;
 
 /// Writes the report.
@@ -46,7 +46,7 @@ pub(crate) fn render(report: &Report, _: Look, out: &mut dyn io::Write) -> io::R
         open.chain((0..report.allowed_secrets.len()).map(|index| (index, true))).collect();
     let cut = (findings.len() + ordinary.len()).saturating_sub(MOST_RESULTS);
     findings.truncate(MOST_RESULTS);
-    // What does not fit is an ordinary secret before it is a key.
+    // Ordinary secrets are dropped before keys.
     ordinary.truncate(MOST_RESULTS - findings.len());
 
     let finding = |entry: &Entry| if entry.allowed { &report.allowed } else { &report.findings }.get(entry.index);
@@ -79,7 +79,7 @@ pub(crate) fn render(report: &Report, _: Look, out: &mut dyn io::Write) -> io::R
     pretty(&Log { schema: SCHEMA, runs: [run], version: "2.1.0" }, out)
 }
 
-/// The log, with its members in the order of their names, as [`json!`] has them.
+/// The log, with its members in the order of their names, as in [`json!`].
 #[derive(Serialize)]
 struct Log<R: Serialize> {
     #[serde(rename = "$schema")]
@@ -88,7 +88,7 @@ struct Log<R: Serialize> {
     version: &'static str,
 }
 
-/// The run. Its results are made one at a time, while they are written.
+/// The run. Its results are built one at a time, while they are written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Run<R: Serialize> {
@@ -99,7 +99,7 @@ struct Run<R: Serialize> {
     tool: Value,
 }
 
-/// What an iterator gives, as a list.
+/// Serializes the items of an iterator as a list.
 struct Each<I>(I);
 
 impl<I: Iterator<Item = Value> + Clone> Serialize for Each<I> {
@@ -108,7 +108,7 @@ impl<I: Iterator<Item = Value> + Clone> Serialize for Each<I> {
     }
 }
 
-/// A finding, by its number, with what decides about its order and its rule.
+/// A finding by its index, with the values that decide its order and its rule.
 struct Entry {
     index: usize,
     allowed: bool,
@@ -125,8 +125,8 @@ struct Rule {
     json: Value,
 }
 
-/// One rule for each class of roles and band of severity that occurs, because hosts read the severity of the rule and not
-/// that of the result: a CA key in a place for tests must not look like one that is not.
+/// One rule for each class of roles and band of severity that occurs. Hosts read the severity of the rule, not that of
+/// the result: a CA key among test files must not look like a real one.
 fn rules(findings: &[Entry], told: &dyn Fn(&Entry) -> Option<Finding>, playbooks: &[Playbook]) -> Vec<Rule> {
     let mut worst: BTreeMap<&str, (&Entry, Tenths)> = BTreeMap::new();
     for entry in findings {
@@ -164,18 +164,18 @@ fn rule(id: &str, finding: &Finding, severity: Tenths, playbook: Option<&Playboo
             "tags": tags,
             "precision": "very-high",
             "problem.severity": "error",
-            // 0.1 is the least that GitHub takes.
+            // 0.1 is the minimum that GitHub accepts.
             "security-severity": format!("{:.1}", severity.number().max(0.1)),
         },
     })
 }
 
-/// Text of a playbook, which a report that was read brings along.
+/// Escapes text of a playbook, which may come from an untrusted report.
 fn lines(text: &str) -> String {
     words::escape_lines(text)
 }
 
-/// What to do, as plain text and as markdown.
+/// The help text of a rule, as plain text and as Markdown.
 fn help(about: &str, posture: Option<&rules::Rule>, playbook: Option<&Playbook>) -> (String, String) {
     let mut text = about.to_owned();
     if let Some(rule) = posture {
@@ -208,8 +208,8 @@ fn help(about: &str, posture: Option<&rules::Rule>, playbook: Option<&Playbook>)
     (text, markdown)
 }
 
-/// The class of the first role, with the band where it is a lower one than is usual for the class; what is only trusted, or
-/// only a note, has a rule of its own.
+/// The rule of a finding: the class of its first role, with the band of severity if it is below the usual one of the
+/// class. Trusted public keys and known test keys have their own rules.
 fn rule_id(finding: &Finding) -> String {
     let own = ["TRUSTS-PUBLIC-KEY", "KEY-TEST-KNOWN"];
     if let Some(rule) = finding.rules.iter().find(|rule| own.contains(&rule.id.as_str())) {
@@ -222,7 +222,7 @@ fn rule_id(finding: &Finding) -> String {
     }
 }
 
-/// GitHub's bands of `security-severity`, the lowest first.
+/// GitHub's band of `security-severity`: its rank, 0 for the lowest, and its name.
 fn band(severity: Tenths) -> (u8, &'static str) {
     match severity.get() {
         90.. => (3, "CRITICAL"),
@@ -236,7 +236,7 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
     let identity = finding.key.identity.as_deref().unwrap_or(&finding.id);
     let digits = identity.rsplit(':').next().unwrap_or_default();
     let short = digits.get(..16).unwrap_or(digits);
-    // What lies in a file can be opened where the alert is shown; what lies in a history cannot.
+    // A place in a file can be opened from the alert; a place in a history cannot. So files come first.
     let (files, history): (Vec<_>, Vec<_>) = finding.occurrences.iter().partition(|occurrence| !occurrence.is_buried());
     let mut copies = files.into_iter().chain(history);
     let primary: Vec<Value> = copies.next().map(located).into_iter().collect();
@@ -322,12 +322,13 @@ fn suppressions(occurrences: &[Occurrence]) -> Value {
     Value::Array(all)
 }
 
-/// What an alert says: what the key is for, the reason, the next step. Never an empty text: GitHub refuses those.
+/// The text of an alert: the roles of the key, the reason and the next step. Never empty, because GitHub refuses empty
+/// texts.
 fn message(finding: &Finding) -> String {
     let roles: Vec<String> = finding.roles.iter().map(|role| prose(&role.title)).collect();
     let copies = match finding.occurrences.len() {
         0 | 1 => String::new(),
-        places => format!(" It lies in {places} places."),
+        places => format!(" Found in {places} places."),
     };
     let mut rules = String::new();
     for rule in &finding.rules {
@@ -344,8 +345,8 @@ fn message(finding: &Finding) -> String {
     )
 }
 
-/// Text from the input inside of a message. SARIF makes links of `[text](target)`; brackets behind backslashes are brackets
-/// (SARIF 2.1.0, 3.11.6).
+/// Escapes text from the input for a message. SARIF turns `[text](target)` into a link; brackets after backslashes are
+/// literal (SARIF 2.1.0, 3.11.6).
 fn prose(text: &str) -> String {
     let text = words::escape(text);
     if text.contains("](") { text.replace('[', "\\[").replace(']', "\\]") } else { text }
@@ -357,7 +358,7 @@ fn notifications(report: &Report, cut: usize) -> Vec<Value> {
         notifications.push(json!({
             "descriptor": {"id": "unopened"},
             "level": "note",
-            "message": {"text": format!("{count} files of format {format} were recognised and not opened.")},
+            "message": {"text": format!("{count} files of format {format} were recognised, but not opened.")},
         }));
     }
     for notice in &report.notices {
@@ -371,7 +372,7 @@ fn notifications(report: &Report, cut: usize) -> Vec<Value> {
         notifications.push(json!({
             "descriptor": {"id": "too_many_results"},
             "level": "error",
-            "message": {"text": format!("{cut} findings of the lowest severity are left out: see --format json.")},
+            "message": {"text": format!("{cut} findings of the lowest severity are omitted: see --format json.")},
         }));
     }
     notifications
@@ -406,7 +407,7 @@ fn cut(text: &str) -> String {
     text.chars().take(MOST_TEXT).collect()
 }
 
-/// `KEY-CODE-SIGN` as `KeyCodeSign`.
+/// An id in Pascal case: `KEY-CODE-SIGN` becomes `KeyCodeSign`.
 fn pascal(id: &str) -> String {
     id.split(['_', '-'])
         .map(|word| {
@@ -449,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_makes_no_link() {
+    fn names_cannot_become_links() {
         for (text, told) in [
             ("[x](javascript:y)", "\\[x\\](javascript:y)"),
             ("a[0] (b)", "a[0] (b)"),

@@ -1,8 +1,8 @@
-//! A check of values against the schemas that are printed: for tests, of this crate and of the built binary.
+//! Checks values against the published schemas: for tests of this crate and of the built binary.
 
 use serde_json::Value;
 
-/// Where a value breaks a schema. Knows the keywords that our schemas use, and says so of any other.
+/// The places where a value violates a schema. Supports the keywords that our schemas use; panics on others.
 pub(crate) fn schema_faults(schema: &Value, value: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     check(schema, schema, value, "$", &mut faults);
@@ -28,12 +28,12 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
                     _ => panic!("type {name}"),
                 };
                 if !rule.as_array().map_or_else(|| named(rule), |names| names.iter().any(named)) {
-                    faults.push(format!("{at}: {value} is no {rule}"));
+                    faults.push(format!("{at}: {value} is not of type {rule}"));
                 }
             }
             "const" if rule != value => faults.push(format!("{at}: {value} is not {rule}")),
             "enum" if !rule.as_array().expect("enum").contains(value) => {
-                faults.push(format!("{at}: {value} is none of {rule}"));
+                faults.push(format!("{at}: {value} is not one of {rule}"));
             }
             "$schema" | "$id" | "$defs" | "title" | "description" | "format" | "const" | "enum" => {}
             "minimum" | "maximum" => {
@@ -43,7 +43,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
                 }
             }
             "pattern" => {
-                // Of patterns, only `^prefix[0-9a-f]{n}$` and `^prefix` are used.
+                // Only the patterns `^prefix[0-9a-f]{n}$` and `^prefix` are used.
                 let pattern = rule.as_str().expect("pattern").trim_start_matches('^');
                 let (prefix, hex) = pattern.split_once("[0-9a-f]{").unwrap_or((pattern, ""));
                 let rest = value.as_str().map(|text| text.strip_prefix(prefix));

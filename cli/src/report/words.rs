@@ -1,4 +1,4 @@
-//! Numbers, times and foreign text as words for a person.
+//! Formats numbers, times and untrusted text for a person.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use keyradius_core::blob::is_deceptive;
 use keyradius_core::error::Reason;
 use keyradius_core::material::{Encoding, ProtectionState, Verdict};
 
-/// `12 483`.
+/// A number with its digits in groups of three: `12 483`. Up to four digits are not grouped.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -20,12 +20,12 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
-/// `1 signing key`, `2 signing keys`.
+/// A number with its noun: `1 signing key`, `2 signing keys`.
 pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// `1.2 GB`, in powers of 1000.
+/// A size in bytes, such as `1.2 GB`, in powers of 1000.
 pub(crate) fn bytes(number: u64) -> String {
     let mut unit_size = 1_000;
     for unit in ["kB", "MB", "GB", "TB", "PB"] {
@@ -45,7 +45,7 @@ pub(crate) fn bytes(number: u64) -> String {
     plural(number, "byte", "bytes")
 }
 
-/// `0.41 s`, `12.3 s`, `3 min 20 s`.
+/// A duration, such as `0.41 s`, `12.3 s` or `3 min 20 s`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds < 10 {
@@ -57,8 +57,8 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// Text from the input, safe on a terminal and in the log of a build: characters that [deceive](is_deceptive) become
-/// `\xNN`, byte by byte, and so does one character of what a build server would take for a command: `::` where a line may
+/// Escapes text from the input, so that it is safe on a terminal and in a build log. [Deceptive](is_deceptive)
+/// characters become `\xNN`, byte by byte. So does one character of each build server command: `::` where a line may
 /// begin (GitHub), `##` before a word or a bracket (Azure, TeamCity).
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -76,8 +76,8 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// Lines for people, as the last net under everything that is said on standard error: as [`escape`], but for the ends of
-/// lines and for `::` within one.
+/// Escapes lines for standard error, as a last safety net. Like [`escape`], but keeps line ends, and `::` within a
+/// line.
 pub(crate) fn escape_lines(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.split('\n') {
@@ -100,10 +100,10 @@ pub(crate) fn escape_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Whether `c` begins what a build server reads as a command: between these two characters.
+/// Whether `c`, between the characters `before` and `next`, belongs to a build server command.
 ///
-/// GitHub's runner wants `::` at the beginning of a line, after any white space; Azure's agent and TeamCity find `##vso[`,
-/// `##[` and `##teamcity[` anywhere.
+/// GitHub's runner accepts `::` at the beginning of a line, after any white space; Azure's agent and TeamCity accept
+/// `##vso[`, `##[` and `##teamcity[` anywhere.
 pub(crate) const fn is_command(before: char, c: char, next: Option<char>) -> bool {
     match (c, next) {
         (':', Some(':')) => before.is_ascii_whitespace(),
@@ -118,12 +118,12 @@ fn push_bytes(out: &mut String, c: char) {
     }
 }
 
-/// Lines of at most `width` characters, broken at spaces.
+/// Wraps text into lines of at most `width` characters, broken at spaces.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     flow(&text.split(' ').collect::<Vec<_>>(), " ", width)
 }
 
-/// Lines of at most `width` characters, broken between the parts only; a part that is longer has its own line.
+/// Joins parts into lines of at most `width` characters, broken only between parts; a longer part has its own line.
 pub(crate) fn flow(parts: &[impl AsRef<str>], between: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -147,7 +147,7 @@ pub(crate) fn flow(parts: &[impl AsRef<str>], between: &str, width: usize) -> Ve
     lines
 }
 
-/// `code_signing` as `code signing`.
+/// An id as words: `code_signing` becomes `code signing`.
 pub(crate) fn spoken(id: &str) -> String {
     escape(&id.replace('_', " "))
 }
@@ -164,7 +164,7 @@ pub(crate) const fn protection(state: ProtectionState) -> &'static str {
     }
 }
 
-/// What the structure of an ordinary secret says of it.
+/// What the structure of an ordinary secret proves.
 pub(crate) const fn verdict(verdict: Verdict, expired: bool) -> &'static str {
     match (verdict, expired) {
         (_, true) => "expired",
@@ -174,41 +174,41 @@ pub(crate) const fn verdict(verdict: Verdict, expired: bool) -> &'static str {
     }
 }
 
-/// Why something could not be read.
+/// Why an input was not read.
 pub(crate) const fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Permission => "not permitted",
         Reason::Vanished => "vanished during the scan",
         Reason::ReadError => "reading failed",
         Reason::SpecialFile => "a FIFO, socket or device: not opened",
-        Reason::PseudoFileSystem => "a pseudo file system, no stored bytes",
+        Reason::PseudoFileSystem => "a pseudo file system without stored files",
         Reason::LinksNotFollowed => "symbolic links are not followed",
-        Reason::TargetUnread => "named as a target and not read",
-        Reason::OtherFileSystem => "another file system, left out as asked",
+        Reason::TargetUnread => "a named target was not read",
+        Reason::OtherFileSystem => "on another file system, skipped as requested",
         Reason::TooLarge => "larger than --max-file-size or --max-held",
-        Reason::TooDeep => "wrapped deeper than --max-depth",
+        Reason::TooDeep => "nested deeper than --max-depth",
         Reason::TooMuchOutput => "unpacks to more than --max-expanded or --max-ratio",
         Reason::TooSlow => "took longer than --timeout-per-file or --timeout-per-archive",
-        Reason::TooMany => "holds more matches or members than the limit",
+        Reason::TooMany => "contains more matches or members than the limit",
         Reason::Encrypted => "encrypted",
-        Reason::Unsupported => "packed in a way that this version cannot undo",
+        Reason::Unsupported => "uses a compression or variant that this version does not support",
         Reason::Damaged => "damaged",
-        Reason::MissingBase => "their bases are not there",
-        Reason::MissingObjects => "objects are not there",
-        Reason::Ambiguous => "git may take it for something else than what was read",
+        Reason::MissingBase => "delta bases are missing",
+        Reason::MissingObjects => "objects are missing",
+        Reason::Ambiguous => "git may read it differently from keyradius",
         Reason::Shallow => "a shallow clone",
         Reason::IndexRebuilt => "damaged index; the pack was indexed again",
-        Reason::ReadElsewhere => "read for another repository",
-        Reason::Unknown => "not an object of git",
-        Reason::HistoryLeftOut => "history left out as asked",
-        Reason::DetectorFault => "a detector failed on it: a fault of keyradius",
-        Reason::PasswordsNotTried => "locked, and not every password was tried",
-        Reason::NearPasswordsNotTried => "locked, and passwords near it were not tried: raise --max-password-work",
+        Reason::ReadElsewhere => "already read for another repository",
+        Reason::Unknown => "not a git object",
+        Reason::HistoryLeftOut => "history skipped as requested",
+        Reason::DetectorFault => "a detector failed: a bug in keyradius",
+        Reason::PasswordsNotTried => "locked; not every password was tried",
+        Reason::NearPasswordsNotTried => "locked; nearby passwords were not tried: raise --max-password-work",
         Reason::Interrupted => "interrupted",
     }
 }
 
-/// How a material is written.
+/// How a material is encoded.
 pub(crate) const fn encoding(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::Pem => "PEM",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_cannot_act() {
+    fn untrusted_text_cannot_act() {
         for (text, safe) in [
             ("CN=Acme, O=Ünïcode 鍵", "CN=Acme, O=Ünïcode 鍵"),
             ("a\u{1b}[31mb", "a\\x1b[31mb"),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_keeps_its_lines() {
+    fn escaped_lines_keep_their_line_ends() {
         let said = "note: a::b\n  ::error::x\n\u{1b}[2J ##teamcity[x ::y";
         assert_eq!(escape_lines(said), "note: a::b\n  \\x3a:error::x\n\\x1b[2J #\\x23teamcity[x ::y");
         assert_eq!(escape_lines(""), "");

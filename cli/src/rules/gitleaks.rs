@@ -1,33 +1,33 @@
-//! The TOML of gitleaks as rules of keyradius, with an account of every rule and field.
+//! Converts the TOML of gitleaks to rules of keyradius, with a report on every rule and field.
 //!
-//! What a rule finds may become less (keywords must stand near the match, not anywhere in the file) or more (`required`,
-//! expressions of betterleaks are not evaluated); each such change stands in the account. What is allowed never becomes more:
-//! an allowance of which a part cannot be converted, and whose parts must all hold, is dropped whole.
+//! A converted rule may find less (keywords must be near the match, not anywhere in the file) or more (`required` and
+//! expressions of betterleaks are not evaluated); the report lists each such change. A conversion never allows more: if
+//! all conditions of an allowance must hold and one of them cannot be converted, the whole allowance is dropped.
 
 use keyradius_detectors::secret::{AHEAD, Allow, BACK, Rule, Target, UserRules, compile, literals, literals_of};
 use toml::{Table, Value};
 
 use super::syntax::convert;
 
-/// What came of a configuration.
+/// A converted configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Imported {
     /// The rules, in order.
     pub(crate) rules: Vec<Rule>,
-    /// What holds for all of them.
+    /// Allowances that apply to all rules.
     pub(crate) for_all: Vec<Allow>,
-    /// What became of each part, in order.
+    /// The result for each part of the configuration, in order.
     parts: Vec<Part>,
 }
 
-/// What became of a rule, or of something that holds for all of them.
+/// The result for a rule, or for the parts of the file outside of rules.
 #[derive(Debug)]
 struct Part {
     name: String,
-    /// Whether it is a rule, and not something around them.
+    /// Whether the part is a rule.
     rule: bool,
     fate: Fate,
-    /// What became of its fields, where it is not what one expects.
+    /// Remarks about fields that were not converted unchanged.
     fields: Vec<String>,
 }
 
@@ -38,32 +38,32 @@ enum Fate {
     Dropped(String),
 }
 
-/// Converts a configuration. The error says what it is not.
+/// Converts a configuration. The error says why the text is not one.
 pub(crate) fn import(text: &str) -> Result<Imported, String> {
     let table: Table = text
         .parse()
-        .map_err(|error: toml::de::Error| error.message().lines().next().unwrap_or("no TOML").to_owned())?;
+        .map_err(|error: toml::de::Error| error.message().lines().next().unwrap_or("not TOML").to_owned())?;
     let mut imported = Imported::default();
     let mut around = Notes::default();
     let (mut single, mut many) = (None, None);
     for (key, value) in &table {
         match key.to_ascii_lowercase().as_str() {
             "rules" => {
-                let rules = value.as_array().ok_or("`rules` is no list of tables")?;
+                let rules = value.as_array().ok_or("`rules` is not a list of tables")?;
                 for (index, rule) in rules.iter().enumerate() {
-                    imported.rule(index, rule.as_table().ok_or("a rule is no table")?);
+                    imported.rule(index, rule.as_table().ok_or("a rule is not a table")?);
                 }
             }
             "allowlist" => single = Some(value),
             "allowlists" => many = Some(value),
             "extend" => extend(value, &mut around),
             "title" | "description" => around.say(key, "not needed"),
-            "minversion" | "betterleaksminversion" => around.say(key, "dropped: it speaks of another program"),
+            "minversion" | "betterleaksminversion" => around.say(key, "dropped: it is the version of another program"),
             _ => around.say(key, "dropped: unknown"),
         }
     }
     if single.is_some() && many.is_some() {
-        return Err("it has both `allowlist` and `allowlists`, which gitleaks refuses too".to_owned());
+        return Err("both `allowlist` and `allowlists` are set, which gitleaks refuses too".to_owned());
     }
     let known: Vec<String> = imported.rules.iter().map(|rule| rule.id.clone()).collect();
     for value in tables(single.or(many)) {
@@ -77,8 +77,8 @@ pub(crate) fn import(text: &str) -> Result<Imported, String> {
             }
             allow.rules.retain(|id| known.contains(id));
             if allow.rules.is_empty() {
-                // For certain rules, of which none is left: it must not become one for all.
-                notes.change("targetRules", "none of them was converted, so the allowlist is dropped");
+                // An allowlist for certain rules must not become one for all rules.
+                notes.change("targetRules", "none of these rules was converted, so the allowlist is dropped");
                 converted = None;
             }
         }
@@ -91,12 +91,12 @@ pub(crate) fn import(text: &str) -> Result<Imported, String> {
         imported.parts.push(Part { name: "the file".to_owned(), rule: false, fate, fields: around.said });
     }
     if imported.parts.iter().all(|part| !part.rule) {
-        return Err("it has no [[rules]]".to_owned());
+        return Err("there are no [[rules]]".to_owned());
     }
     Ok(imported)
 }
 
-/// What is said of the fields of one part.
+/// Remarks about the fields of one part.
 #[derive(Debug, Default)]
 struct Notes {
     said: Vec<String>,
@@ -115,12 +115,12 @@ impl Notes {
 }
 
 impl Imported {
-    /// How many rules were dropped.
+    /// The number of dropped rules.
     pub(crate) fn dropped(&self) -> usize {
         self.parts.iter().filter(|part| part.rule && matches!(part.fate, Fate::Dropped(_))).count()
     }
 
-    /// The account, line by line.
+    /// The lines of the report.
     pub(crate) fn account(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for part in &self.parts {
@@ -141,9 +141,9 @@ impl Imported {
             self.dropped()
         ));
         lines.push(format!(
-            "Of all rules: a keyword counts if it stands at most {BACK} bytes away from the match, and a match reaches at \
-             most {AHEAD} bytes behind it; a keyword is found in small letters, in capitals and with one capital in front; \
-             allowances hold for these rules alone, never for keys."
+            "For all rules: a keyword must be at most {BACK} bytes away from the match, and a match ends at most {AHEAD} \
+             bytes after it; keywords are found in lower case, in upper case and capitalised; allowances apply to these \
+             rules only, never to keys."
         ));
         lines
     }
@@ -166,18 +166,18 @@ impl Imported {
 
     fn convert(&self, given: &str, table: &Table, notes: &mut Notes) -> Result<Rule, String> {
         if given.is_empty() {
-            return Err("it has no id".to_owned());
+            return Err("no id".to_owned());
         }
         let id = plain_id(given, notes);
         if self.rules.iter().any(|rule| rule.id == id) {
-            return Err("a rule of this id stands before it".to_owned());
+            return Err("an earlier rule has the same id".to_owned());
         }
         let regex = match (string(table, "regex"), string(table, "path")) {
             (Some(regex), _) if !regex.is_empty() => regex,
             (_, Some(_)) => {
-                return Err("it goes by the name of a file alone; keys are found by what they are".to_owned());
+                return Err("it matches only file names; keyradius finds keys by their content".to_owned());
             }
-            _ => return Err("it has neither regex nor path".to_owned()),
+            _ => return Err("neither regex nor path".to_owned()),
         };
         let mut rule = Rule { id, regex: pattern("regex", regex, notes)?, ..Rule::default() };
         let mut dropped = None;
@@ -197,13 +197,13 @@ impl Imported {
                 }
                 "tags" => notes.say(key, "dropped: reports have no tags"),
                 "skipreport" => {
-                    dropped = Some("skipReport: it only helps other rules".to_owned());
+                    dropped = Some("skipReport: it only supports other rules".to_owned());
                 }
-                "required" => notes.change(key, "dropped: other rules are not asked, so it may find more"),
+                "required" => notes.change(key, "dropped: other rules are not consulted, so this rule may find more"),
                 "filter" | "prefilter" | "validate" => {
-                    notes.change(key, "dropped: an expression that is not evaluated, so it may find more");
+                    notes.change(key, "dropped: expressions are not evaluated, so this rule may find more");
                 }
-                "specificity" => notes.say(key, "dropped: rules of one's own are not ranked"),
+                "specificity" => notes.say(key, "dropped: user rules are not ranked"),
                 _ => notes.say(key, "dropped: unknown"),
             }
         }
@@ -221,12 +221,12 @@ impl Imported {
     }
 }
 
-/// Whether a field says that the rule only helps others.
+/// Whether a field says that the rule only supports other rules.
 fn skips(key: &str, value: &Value) -> bool {
     key.eq_ignore_ascii_case("skipreport") && value.as_bool() == Some(true)
 }
 
-/// An id that keyradius takes.
+/// Rewrites an id to one that keyradius accepts, with a remark if it changed.
 fn plain_id(given: &str, notes: &mut Notes) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let mut id: String = given.chars().take(70).map(|c| if fits(c) { c } else { '-' }).collect();
@@ -239,7 +239,7 @@ fn plain_id(given: &str, notes: &mut Notes) -> String {
     id
 }
 
-/// A pattern in our syntax, compiled once to see that it does.
+/// Converts a pattern to our syntax, and checks that it compiles.
 fn pattern(field: &str, text: &str, notes: &mut Notes) -> Result<String, String> {
     let converted = convert(text);
     compile(&converted.pattern).map_err(|error| format!("{field}: {error}"))?;
@@ -249,37 +249,35 @@ fn pattern(field: &str, text: &str, notes: &mut Notes) -> Result<String, String>
     Ok(converted.pattern)
 }
 
-/// Sees to it that something can be searched for.
+/// Ensures that the rule has literals to search for: its keywords, or literals of its regex.
 fn keywords(rule: &mut Rule, notes: &mut Notes) -> Result<(), String> {
     let short: Vec<String> = rule.keywords.iter().filter(|keyword| keyword.len() < 4).cloned().collect();
     let own = if short.is_empty() && !rule.keywords.is_empty() { Vec::new() } else { literals_of(&rule.regex) };
     rule.keywords.retain(|keyword| keyword.len() >= 4);
     if !own.is_empty() {
         if short.is_empty() {
-            notes.change("keywords", "there are none: literals of the regex are searched for");
+            notes.change("keywords", "none: literals of the regex are searched for instead");
         } else {
-            let what =
-                format!("{} too short to be searched for: literals of the regex take its place", short.join(" "));
+            let what = format!("{} too short to search for: literals of the regex are used instead", short.join(" "));
             notes.change("keywords", &what);
         }
-        // Every match has one of them: they are enough.
+        // Every match contains one of these literals, so the keywords are not needed.
         rule.keywords.clear();
         rule.anchors = own;
     } else if !short.is_empty() && !rule.keywords.is_empty() {
-        let what = format!("{} dropped: shorter than 4 bytes; what only they lead to is not found", short.join(" "));
+        let what = format!("{} dropped: shorter than 4 bytes; the rule may find less", short.join(" "));
         notes.change("keywords", &what);
     }
     if literals(rule).is_empty() {
         return Err(
-            "no keyword of 4 bytes or more, and no such literal in the regex: it would have to be tried on every \
-                    byte that is read"
+            "no keyword of 4 bytes or more, and no such literal in the regex: it would have to be tried at every byte"
                 .to_owned(),
         );
     }
     Ok(())
 }
 
-/// An allowance; `None` if it had to be dropped whole.
+/// Converts an allowance; `None` if the whole allowance was dropped.
 fn allow(table: &Table, notes: &mut Notes) -> Option<Allow> {
     let mut out = Allow::default();
     let mut lost = false;
@@ -305,7 +303,7 @@ fn allow(table: &Table, notes: &mut Notes) -> Option<Allow> {
             },
             "commits" => {
                 if value.as_array().is_some_and(|commits| !commits.is_empty()) {
-                    notes.change("allowlist.commits", "dropped: rules look at bytes, whichever commit they lie in");
+                    notes.change("allowlist.commits", "dropped: rules search bytes, whatever commit contains them");
                     lost = true;
                 }
             }
@@ -331,24 +329,23 @@ fn allow(table: &Table, notes: &mut Notes) -> Option<Allow> {
     }
     let empty = out.regexes.is_empty() && out.paths.is_empty() && out.stopwords.is_empty();
     if empty {
-        notes.change("allowlist", "dropped: nothing is left of it");
+        notes.change("allowlist", "dropped: none of its conditions was converted");
     }
     (!empty).then_some(out)
 }
 
-/// `[extend]`: other files, which are not read here.
+/// Reports on `[extend]`, which names other files. They are not read.
 fn extend(value: &Value, notes: &mut Notes) {
-    let Some(table) = value.as_table() else { return notes.say("extend", "dropped: no table") };
+    let Some(table) = value.as_table() else { return notes.say("extend", "dropped: not a table") };
     for (key, value) in table {
         match key.to_ascii_lowercase().as_str() {
             "usedefault" if value.as_bool() == Some(true) => {
-                notes
-                    .change("extend.useDefault", "the built-in rules of keyradius take the place of those of gitleaks");
+                notes.change("extend.useDefault", "the built-in rules of keyradius replace those of gitleaks");
             }
             "usedefault" => {}
-            "path" | "url" => notes.change(&format!("extend.{key}"), "dropped: import that file by itself"),
+            "path" | "url" => notes.change(&format!("extend.{key}"), "dropped: import that file separately"),
             "disabledrules" => {
-                notes.change("extend.disabledRules", "dropped: they are rules of a file that was not read");
+                notes.change("extend.disabledRules", "dropped: they belong to a file that was not read");
             }
             _ => notes.say(&format!("extend.{key}"), "dropped: unknown"),
         }
@@ -368,7 +365,7 @@ fn list(table: &Table, name: &str) -> Vec<String> {
     items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-/// A table, or a list of them.
+/// The tables of a value that is one table or a list of tables.
 fn tables(value: Option<&Value>) -> impl Iterator<Item = &Table> {
     let many = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     many.iter().chain(value.filter(|value| value.is_table())).filter_map(Value::as_table)
@@ -378,7 +375,7 @@ fn tables(value: Option<&Value>) -> impl Iterator<Item = &Table> {
 mod tests {
     use super::*;
 
-    /// One rule with these fields, and a good one behind it.
+    /// The report on a rule with these fields and a valid rule after it.
     fn account(fields: &str) -> String {
         let good = "[[rules]]\nid = 'good'\nregex = 'good_[a-z]{9}'\nkeywords = ['good_']\n";
         let imported = import(&format!("[[rules]]\n{fields}\n{good}"));
@@ -386,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_accounted_for() {
+    fn every_field_is_in_the_report() {
         let rule = "id = 'a'\nregex = 'acme_([a-z]{9})'\nkeywords = ['acme_']\n";
         let all = "rule a: converted\nrule good: converted\n2 rules: 2 converted, 0 of them with changes; 0 dropped";
         for (fields, told) in [
@@ -398,15 +395,15 @@ mod tests {
             (format!("{rule}skipReport = true"), "rule a: DROPPED: skipReport"),
             (format!("{rule}colour = 'x'"), "rule a: converted\n  colour: dropped: unknown"),
             (format!("{rule}secretGroup = 2"), "rule a: DROPPED: secret_group is beyond"),
-            ("id = 'a'\npath = 'id_rsa$'".to_owned(), "rule a: DROPPED: it goes by the name"),
-            ("id = 'a'\n".to_owned(), "rule a: DROPPED: it has neither"),
-            ("regex = 'x'\n".to_owned(), "rule number 1: DROPPED: it has no id"),
+            ("id = 'a'\npath = 'id_rsa$'".to_owned(), "rule a: DROPPED: it matches only file names"),
+            ("id = 'a'\n".to_owned(), "rule a: DROPPED: neither regex"),
+            ("regex = 'x'\n".to_owned(), "rule number 1: DROPPED: no id"),
             ("id = 'a b'\nregex = 'acme[a-z]'\nkeywords = ['acme']".to_owned(), "with changes\n  id: rewritten: a-b"),
             ("id = 'jwt'\nregex = 'acme[a-z]'\nkeywords = ['acme']".to_owned(), "  id: rewritten: jwt-gitleaks"),
             ("id = 'a'\nregex = '(?=x)acme'\nkeywords = ['acme']".to_owned(), "rule a: DROPPED: regex: look-around"),
             ("id = 'a'\nregex = 'acme{{x}}'\nkeywords = ['acme']".to_owned(), "  regex: rewritten: a `{`"),
             ("id = 'a'\nregex = '[a-z]{20}'".to_owned(), "rule a: DROPPED: no keyword of 4 bytes"),
-            ("id = 'a'\nregex = 'acme_[a-z]{20}'".to_owned(), "  keywords: there are none: literals"),
+            ("id = 'a'\nregex = 'acme_[a-z]{20}'".to_owned(), "  keywords: none: literals"),
             ("id = 'a'\nregex = 'ak-acme[a-z]{20}'\nkeywords = ['ak-']".to_owned(), "  keywords: ak- too short"),
             ("id = 'a'\nregex = '[a-z]{20}'\nkeywords = ['ak-', 'acme']".to_owned(), "  keywords: ak- dropped"),
             (format!("{rule}[[rules.allowlists]]\ncommits = ['abc']"), "  allowlist.commits: dropped"),
@@ -418,17 +415,20 @@ mod tests {
         }
         let twice = "[[rules]]\nid = 'a'\nregex = 'acme_[a-z]{9}'\nkeywords = ['acme_']\n".repeat(2);
         let account = import(&twice).expect("a configuration").account().join("\n");
-        assert!(account.contains("rule a: DROPPED: a rule of this id"), "{account}");
+        assert!(account.contains("rule a: DROPPED: an earlier rule"), "{account}");
     }
 
     #[test]
-    fn what_surrounds_the_rules_is_accounted_for() {
+    fn parts_outside_of_rules_are_in_the_report() {
         let rules = "[[rules]]\nid = 'a'\nregex = 'acme_[a-z]{9}'\nkeywords = ['acme_']\n";
         for (text, told) in [
             (format!("title = 't'\nminVersion = 'v8'\n{rules}"), "  minVersion: dropped"),
             (format!("[extend]\nuseDefault = true\ndisabledRules = ['x']\n{rules}"), "extend.useDefault: the built-in"),
             (format!("[extend]\npath = 'x'\n{rules}"), "extend.path: dropped"),
-            (format!("{rules}[[allowlists]]\ntargetRules = ['b']\npaths = ['x']\n"), "targetRules: none of them"),
+            (
+                format!("{rules}[[allowlists]]\ntargetRules = ['b']\npaths = ['x']\n"),
+                "targetRules: none of these rules",
+            ),
             (format!("other = 1\n{rules}"), "other: dropped: unknown"),
         ] {
             let account = import(&text).expect("a configuration").account().join("\n");
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_a_configuration() {
+    fn the_written_text_is_a_configuration() {
         let text = "[[rules]]\nid = 'a'\nregex = '''acme['\"]_([a-z]{9}){'''\nkeywords = ['acme']\nentropy = 3\nsecretGroup = 1\n\
                     [[rules.allowlists]]\ncondition = 'AND'\nregexTarget = 'line'\nregexes = ['x']\nstopwords = ['y']\n\
                     [allowlist]\npaths = ['^vendor/']\n";

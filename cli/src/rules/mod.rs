@@ -1,5 +1,5 @@
-//! Rules of the user for ordinary secrets: `[[secret]]` and `[[secret_allow]]` in `keyradius.toml`, and the conversion
-//! of other tools' rules into such.
+//! The user's rules for ordinary secrets: `[[secret]]` and `[[secret_allow]]` in `keyradius.toml`, and the conversion
+//! of other tools' rules.
 
 pub(crate) mod gitleaks;
 pub(crate) mod syntax;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::exit::Failure;
 
-/// A `[[secret]]` as it is written.
+/// A `[[secret]]` entry as parsed, not yet checked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawSecret {
@@ -28,7 +28,7 @@ pub(crate) struct RawSecret {
     allow: Vec<RawExcuse>,
 }
 
-/// A `[[secret.allow]]` or `[[secret_allow]]` as it is written.
+/// A `[[secret.allow]]` or `[[secret_allow]]` entry as parsed, not yet checked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawExcuse {
@@ -56,12 +56,12 @@ enum RawTarget {
 }
 
 impl RawSecret {
-    /// The rule, or what is missing.
+    /// Converts the entry to a rule. The error is a message and a hint.
     pub(crate) fn rule(self) -> Result<Rule, (String, String)> {
-        let missing = |name: &str| (format!("no {name}"), "a rule has id, regex, and anchors or keywords".to_owned());
+        let missing = |name: &str| (format!("no {name}"), "a rule needs id, regex, and anchors or keywords".to_owned());
         if let Some(excuse) = self.allow.iter().find(|excuse| !excuse.rules.is_empty()) {
-            let what = format!("allow.rules = {:?} in an allowance of one rule", excuse.rules);
-            return Err((what, "name rules in [[secret_allow]], which holds for all of them".to_owned()));
+            let what = format!("allow.rules = {:?} in an allowance of a single rule", excuse.rules);
+            return Err((what, "name rules in [[secret_allow]], which applies to all rules".to_owned()));
         }
         Ok(Rule {
             id: self.id.ok_or_else(|| missing("id"))?,
@@ -80,7 +80,7 @@ impl RawSecret {
 }
 
 impl RawExcuse {
-    /// The allowance.
+    /// Converts the entry to an allowance.
     pub(crate) fn allow(self) -> Allow {
         Allow {
             all: matches!(self.condition, Some(Condition::And)),
@@ -97,18 +97,17 @@ impl RawExcuse {
     }
 }
 
-/// The rules of a configuration, not yet compiled: a scan for keys alone, and what only looks at somebody else's
-/// configuration, never do.
+/// The rules of a configuration, not yet compiled: a scan for keys alone never compiles them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
-    /// Each with its place, such as `keyradius.toml:12`.
+    /// The rules, each with its place, such as `keyradius.toml:12`.
     pub(crate) rules: Vec<(String, Rule)>,
-    /// What holds for all.
+    /// Allowances that apply to all rules.
     pub(crate) for_all: Vec<Allow>,
 }
 
 impl Rules {
-    /// Compiles them; `None` if there are none.
+    /// Compiles the rules; `None` if there are none.
     pub(crate) fn compile(&self) -> Result<Option<UserRules>, Failure> {
         if self.rules.is_empty() {
             return Ok(None);

@@ -1,20 +1,21 @@
-//! Regular expressions of Go (RE2) in the syntax of the `regex` crate, over bytes.
+//! Converts regular expressions of Go (RE2) to the syntax of the `regex` crate, over bytes.
 //!
-//! Most of the two is the same. What differs without an error is the worse half: `\<` is a literal there and the start of
-//! a word here, `[a&&b]` a class of three there and an intersection here. Everything that differs is rewritten or named.
+//! Most of the syntax is the same. The dangerous differences cause no error: `\<` is a literal in Go and the start of a
+//! word here, `[a&&b]` is a class of three characters in Go and an intersection here. All differences are rewritten and
+//! reported.
 
 use std::fmt::Write as _;
 
-/// What became of a pattern.
+/// A converted pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Converted {
     /// The pattern in the syntax of the `regex` crate.
     pub(crate) pattern: String,
-    /// What was rewritten, each once.
+    /// Descriptions of what was rewritten, without duplicates.
     pub(crate) rewritten: Vec<&'static str>,
 }
 
-/// Converts a pattern. It still has to compile.
+/// Converts a pattern. The result may still fail to compile.
 pub(crate) fn convert(pattern: &str) -> Converted {
     let mut out = Converter { chars: pattern.chars().collect(), at: 0, out: String::new(), rewritten: Vec::new() };
     out.run();
@@ -65,7 +66,7 @@ impl Converter {
         }
     }
 
-    /// Whether `{` begins `{n}`, `{n,}` or `{n,m}` behind something that can be repeated.
+    /// Whether `{` begins `{n}`, `{n,}` or `{n,m}` after something that can be repeated.
     fn is_repetition(&self) -> bool {
         if self.at == 0 || matches!(self.chars.get(self.at - 1), Some('(' | '|')) && !self.is_escaped(self.at - 1) {
             return false;
@@ -122,7 +123,7 @@ impl Converter {
                 self.out.push_str("(?s:.)");
                 self.at += 2;
             }
-            // Go takes an escaped mark for itself; so does this crate, but for letters, digits and `_`.
+            // In Go, any escaped punctuation is a literal; in this crate too, except `_`.
             '_' => {
                 self.out.push('_');
                 self.at += 2;
@@ -135,7 +136,7 @@ impl Converter {
         }
     }
 
-    /// A class in brackets.
+    /// Converts a character class in brackets.
     fn class(&mut self) {
         self.out.push('[');
         self.at += 1;
@@ -144,7 +145,7 @@ impl Converter {
             self.at += 1;
         }
         let mut first = true;
-        // Whether what stands before could begin a range.
+        // Whether the previous item can begin a range.
         let mut from = false;
         while let Some(c) = self.peek(0) {
             match c {
@@ -187,13 +188,14 @@ impl Converter {
         }
     }
 
-    /// A dash in a class: of a range, or itself. Returns whether what follows may begin a range.
+    /// Converts a dash in a class, which is part of a range or a literal. Returns whether the next item may begin a
+    /// range.
     fn dash(&mut self, from: bool, first: bool) -> bool {
         let next = self.peek(1);
         let before_set = next == Some('\\') && matches!(self.peek(2), Some('d' | 'D' | 's' | 'S' | 'w' | 'W'));
         if from && !first && next.is_some() && next != Some(']') && !before_set {
             if next == Some('-') || next == Some('[') {
-                self.note("a range that ends in a mark is written with `\\`");
+                self.note("a range that ends in `-` or `[` is written with `\\`");
                 self.out.push_str("-\\");
                 self.out.extend(next);
             } else if next == Some('\\') {
@@ -209,14 +211,14 @@ impl Converter {
             return false;
         }
         if !first && next != Some(']') {
-            self.note("a `-` in a class that is no range is `\\-`");
+            self.note("a `-` in a class that is not part of a range is `\\-`");
         }
         self.out.push_str("\\-");
         self.at += 1;
         true
     }
 
-    /// `[:alnum:]` and its like, as they are.
+    /// Copies `[:alnum:]` and other POSIX classes unchanged; `false` if there is none.
     fn posix(&mut self) -> bool {
         const NAMES: [&str; 14] = [
             "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
@@ -241,8 +243,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_rewritten_and_means_the_same() {
-        // Pattern of Go, what it matches there, what it does not; then whether it is rewritten.
+    fn differences_are_rewritten_with_the_same_meaning() {
+        // A pattern of Go, a text that it matches, a text that it does not match, and whether it is rewritten.
         for (go, hits, misses, changed) in [
             (r"a{", "a{", "a", true),
             (r"{{.*}}", "{{x}}", "x", true),

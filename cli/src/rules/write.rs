@@ -1,10 +1,10 @@
-//! Rules as the text of a `keyradius.toml`.
+//! Writes rules as the text of a `keyradius.toml`.
 
 use std::fmt::Write as _;
 
 use keyradius_detectors::secret::{Allow, Rule, Target};
 
-/// The text of rules and of what holds for all of them, below a comment.
+/// The text of rules and of the allowances for all rules, below a comment.
 pub(crate) fn toml(comment: &str, rules: &[Rule], for_all: &[Allow]) -> String {
     let mut out = String::new();
     for line in comment.lines() {
@@ -75,7 +75,7 @@ fn list(out: &mut String, name: &str, texts: &[String]) {
     }
 }
 
-/// As a literal where that can say it, else as a basic string with escapes.
+/// A TOML string: a literal string if possible, else a basic string with escapes.
 fn quoted(text: &str) -> String {
     if !text.contains('\'') && !text.chars().any(char::is_control) {
         return format!("'{text}'");
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_strings_are_read_back() {
         for text in ["plain", "it's", "a\\d\"b'", "tab\tend", "ünï", "'''"] {
             let table: toml::Table = format!("x = {}", quoted(text)).parse().expect(text);
             assert_eq!(table["x"].as_str(), Some(text));

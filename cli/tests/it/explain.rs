@@ -10,7 +10,7 @@ fn a_role_a_rule_and_the_list_are_explained() {
         (
             &["explain", "ssh_ca"],
             &[
-                "\nWhether expiry ends it\n",
+                "\nWhether expiry ends that trust\n",
                 "\nPlaybook: SSH",
                 "\n       ssh-keygen -k -f revoked.krl ca.pub\n",
                 "Done when",
@@ -65,7 +65,7 @@ fn a_finding_is_explained_from_its_report() {
     for part in [
         &format!("{id}: ") as &str,
         "\nPlaces\n  it's here/id_ed25519:1 (pkcs8)\n",
-        "\nLedger of the severity\n",
+        "\nScore of the severity\n",
         &format!("\n  = {} severity\n", finding["severity"]),
         "\nPlaybook: SSH user key\n",
         "\n       sha256sum -- 'it'\\''s here/id_ed25519'\n",
@@ -82,14 +82,14 @@ fn mistakes_say_what_next() {
     let shop = Workshop::new("explain-mistakes");
     shop.file("other.json", "{}").file("text.json", "secret words");
     for (args, told) in [
-        (&["explain", "kr1:0123"][..], "hint: `keyradius scan --format json --output report.json PATH`, then "),
+        (&["explain", "kr1:0123"][..], "hint: run `keyradius scan --format json -o report.json PATH`, then "),
         (&["explain", "kr1:0123", "--report", "none.json"], "error: cannot read none.json: "),
         (&["explain", "kr1:0123", "--report", "other.json"], "error: other.json is not a report of keyradius\n"),
         (
             &["explain", "kr1:0123", "--report", "text.json"],
             "error: text.json is not a JSON document (line 1, column 1)",
         ),
-        (&["explain", "code_signing", "--report", "other.json"], "error: --report goes with the id of a finding"),
+        (&["explain", "code_signing", "--report", "other.json"], "error: --report needs the id of a finding"),
         (&["explain", "--report", "other.json"], "TOPIC"),
         (&["explain", "code_sining"], "hint: did you mean `code_signing`?"),
     ] {

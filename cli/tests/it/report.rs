@@ -102,8 +102,11 @@ fn files_are_read_written_and_refused() {
         (&["report", "."], "error: cannot read .: is a directory\nhint: "),
         (&["report", "x.txt"], "error: x.txt is not a JSON document (line 1, column 1)\nhint: "),
         (&["report", "empty"], "error: empty is empty\nhint: "),
-        (&["report", "r.sarif"], "error: r.sarif is not a report of keyradius\nhint: SARIF does not hold everything"),
-        (&["report", "cut.json"], "error: cut.json ends before its end (line "),
+        (
+            &["report", "r.sarif"],
+            "error: r.sarif is not a report of keyradius\nhint: SARIF does not contain a full report",
+        ),
+        (&["report", "cut.json"], "error: cut.json is truncated (line "),
         (&["report", "next.json"], "error: next.json has the schema keyradius.report/2: this version reads"),
         (&["report", "tier.json"], "error: tier.json: unknown value: \"U"),
         (&["report", "r.json", "--max-report", "1kB"], "error: r.json is larger than --max-report (1.0 kB)\nhint: "),
@@ -112,9 +115,12 @@ fn files_are_read_written_and_refused() {
         (&["report"], "<FILE>"),
         (&["report", "diff", "r.json"], "<NEW>"),
         (&["report", "diff", "-", "-"], "error: standard input is named twice\nhint: "),
-        (&["report", "diff", "r.json", "cut.json"], "error: cut.json ends before its end"),
+        (&["report", "diff", "r.json", "cut.json"], "error: cut.json is truncated"),
         (&["explain", "kr1:0", "--report", "next.json"], "error: next.json has the schema keyradius.report/2"),
-        (&["explain", "kr1:ffffffffffff", "--report", "r.json"], "error: r.json holds no finding kr1:ffffffffffff\n"),
+        (
+            &["explain", "kr1:ffffffffffff", "--report", "r.json"],
+            "error: r.json contains no finding kr1:ffffffffffff\n",
+        ),
         (&["explain", "kr1:", "--report", "r.json", "--max-report", "9"], "is larger than --max-report (9 bytes)"),
     ] {
         let ran = shop.run(args);
@@ -130,14 +136,17 @@ fn files_are_read_written_and_refused() {
     for (args, said) in [(&["--show-public"][..], true), (&[], false), (&["--show-public", "--format", "json"], false)]
     {
         let ran = shop.run(&[&["report", "sample.json"], args].concat());
-        assert!(ran.code == Some(0) && ran.stderr.contains("made without --show-public") == said, "{args:?} {ran:?}");
-        assert!(ran.stderr.contains("note: sample.json: its summary does not count what it holds"), "{ran:?}");
+        assert!(ran.code == Some(0) && ran.stderr.contains("ran without --show-public") == said, "{args:?} {ran:?}");
+        assert!(
+            ran.stderr.contains("note: sample.json: the summary of the report does not match its findings"),
+            "{ran:?}"
+        );
     }
     // JSON Lines have explanations too.
     let lines = shop.run(&["report", "r.json", "--format", "jsonl"]).stdout;
     shop.file("r.jsonl", lines);
     let ran = shop.run(&["explain", "kr1:", "--report", "r.jsonl"]);
-    assert!(ran.code == Some(0) && ran.stdout.contains("\nLedger of the severity\n"), "{ran:?}");
+    assert!(ran.code == Some(0) && ran.stdout.contains("\nScore of the severity\n"), "{ran:?}");
 }
 
 /// Writes a report of a scan of these targets.

@@ -58,7 +58,7 @@ fn what_lies_in_an_archive_is_a_place_of_its_own() {
     // An exceeded limit is reported, and makes the result incomplete.
     let ran = shop.run(&["scan", "--max-depth", "1", "--fail-on", "none", "--show-skipped", "image.tar"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
-    assert!(ran.stdout.contains("image.tar!layer.tar: wrapped deeper than --max-depth"), "{ran:?}");
+    assert!(ran.stdout.contains("image.tar!layer.tar: nested deeper than --max-depth"), "{ran:?}");
     let ran = shop.run(&["scan", "--max-members", "1", "--fail-on", "none", "--show-skipped", "image.tar"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     // Through a pipe, the archive is a stream.
@@ -87,7 +87,7 @@ fn standard_output_is_data_and_the_last_line_for_people_counts() {
     shop.file("c.txt", "12345");
     let ran = shop.run(&["scan", "--max-file-size", "1"]);
     assert_eq!(ran.stdout, "");
-    let told = "no findings in what was read; 1 input could not be read (--show-skipped lists them) · ";
+    let told = "no findings in the inputs read; 1 input could not be read (--show-skipped lists them) · ";
     assert!(ran.stderr.starts_with(told), "{ran:?}");
     assert!(shop.run(&["scan", "--max-file-size", "1", "--show-skipped"]).stdout.contains("c.txt: larger than"));
 }

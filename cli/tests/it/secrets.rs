@@ -125,7 +125,7 @@ fn rules_of_the_user_are_searched_in_the_users_own_tree() {
     assert_eq!(shop.run(&["scan", "--no-config", "."]).code, Some(0));
     assert_eq!(shop.run(&["scan", "--only", "signing", "."]).code, Some(0));
     let check = shop.run(&["rules", "check"]);
-    assert_eq!(check.stdout, "keyradius.toml:1: acme: good; searched for: acme_\n1 rule is good\n");
+    assert_eq!(check.stdout, "keyradius.toml:1: acme: valid; searched for: acme_\n1 rule is valid\n");
     // The configuration of a tree that is only scanned is not read.
     let other = Workshop::new("secrets-rules-other");
     let ran = other.run(&["scan", shop.path().to_str().expect("UTF-8")]);
@@ -143,8 +143,8 @@ fn rules_of_gitleaks_are_converted_and_found() {
     let ran = shop.run(&["rules", "import", "gitleaks", "gitleaks.toml", "-o", "keyradius.toml"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     for line in [
-        "rule acme: converted, with changes\n  regex: rewritten: a `-` in a class that is no range is `\\-`\n",
-        "rule name: DROPPED: it goes by the name of a file alone",
+        "rule acme: converted, with changes\n  regex: rewritten: a `-` in a class that is not part of a range is `\\-`\n",
+        "rule name: DROPPED: it matches only file names",
         "2 rules: 1 converted, 1 of them with changes; 1 dropped\n",
     ] {
         assert!(ran.stderr.contains(line), "{line}\n{ran:?}");

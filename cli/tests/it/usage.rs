@@ -18,7 +18,7 @@ fn mistakes_exit_2_and_say_what_next() {
         (&["scan", "-o", "no/such/dir.json"], "error: cannot write no/such/dir.json: no such file"),
         (&["scan", "--only", "keys"], "possible values: signing"),
         (&["rules", "import", "gitleaks", "nowhere.toml"], "error: cannot read nowhere.toml: no such file"),
-        (&["rules", "import", "gitleaks", "bad.toml"], "it has no [[rules]]"),
+        (&["rules", "import", "gitleaks", "bad.toml"], "there are no [[rules]]"),
         (&["rules", "check", "bad.toml"], "error: bad.toml:2: unknown field `fail_onn`"),
         (&["explain", "opensshh"], "hint: did you mean `openssh`?"),
         (&[], "Usage: keyradius"),

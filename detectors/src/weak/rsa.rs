@@ -89,7 +89,7 @@ fn exponent(n: &[u8], e: &[u8], found: &mut Vec<Weakness>) {
         [3] => {
             found.push(EXPONENT.note(
                 "RSA exponent 3: sound in itself, but verifiers that do not check padding accept forged signatures",
-            ))
+            ));
         }
         [small @ (35 | 37)] => found.push(EXPONENT.note(format!(
             "RSA exponent {small}: made by ssh-keygen before 2010, like the built-in keys of many appliances"

@@ -1,7 +1,8 @@
-//! A finding of a report: its ledger, its places, and the playbook of its first role with what is known filled in.
+//! Explains a finding of a report: its ledger, its places, and the playbook of its first role, filled in for this
+//! finding.
 //!
-//! The report is a file that somebody else may have written. It is read by the reader that all commands share, one record at a
-//! time, and nothing of it reaches a command of the playbook but quoted paths and words of letters and digits.
+//! The report is untrusted input. It is read by the reader that all commands share, one record at a time. Only quoted
+//! paths and words of letters and digits from the report are inserted into commands of the playbook.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,23 +18,23 @@ use crate::report::model::{Certificate, Evidence, Finding, Id as _, Key, Occurre
 use crate::report::read::{self, Sink, Status};
 use crate::report::words;
 
-/// Copies that a command is given; further ones are counted.
+/// Maximum number of copies inserted into a command; further ones are only counted.
 const MOST_COPIES: usize = 20;
 
-/// Whether this is the id of a finding.
+/// Whether a topic is the id of a finding.
 pub(super) fn is_id(asked: &str) -> bool {
     asked.trim().starts_with("kr1:")
 }
 
-/// What to say without a report.
+/// The error for the id of a finding without a report.
 pub(super) fn without_report(id: &str) -> Failure {
     let id = words::escape(id);
-    Failure::new(format!("{id} is a finding: its report is needed to explain it")).hint(format!(
-        "`keyradius scan --format json --output report.json PATH`, then `keyradius explain {id} --report report.json`"
+    Failure::new(format!("{id} is a finding: to explain it, its report is needed")).hint(format!(
+        "run `keyradius scan --format json -o report.json PATH`, then `keyradius explain {id} --report report.json`"
     ))
 }
 
-/// What is looked for in a report: the first record whose id begins so, and how many there are.
+/// A search in a report: the first record whose id begins with `id`, and the number of such records.
 struct Search<'i> {
     id: &'i str,
     first: Option<Record>,
@@ -65,8 +66,8 @@ impl Sink for Search<'_> {
     }
 }
 
-/// Explains the finding of this id in a report of at most `most` bytes, which is standard input if the path is `-`. The beginning
-/// of an id will do if only one finding has it.
+/// Explains the finding with this id in a report of at most `most` bytes; the path `-` is standard input. The beginning
+/// of an id is enough if only one finding matches.
 pub(super) fn tell(report: &Path, most: u64, id: &str) -> Result<Told, Failure> {
     let mut search = Search { id, first: None, count: 0 };
     open(report, Path::new(""), |from| read::read(from, most, &mut search))?;
@@ -75,12 +76,12 @@ pub(super) fn tell(report: &Path, most: u64, id: &str) -> Result<Told, Failure> 
         (Some(Record::Finding(finding)), 1) => tell_finding(&finding),
         (Some(Record::Secret(secret)), 1) => Ok(Told { page: secret_page(&secret), json: machine::secret(&secret) }),
         (None, _) => {
-            let failure = Failure::new(format!("{report} holds no finding {shown}"));
-            Err(failure.hint("`keyradius scan` prints the id of each finding in its last line"))
+            let failure = Failure::new(format!("{report} contains no finding {shown}"));
+            Err(failure.hint("`keyradius scan` prints the id of each finding in the finding's last line"))
         }
         (Some(_), several) => {
-            let failure = Failure::new(format!("{several} findings of {report} begin with {shown}"));
-            Err(failure.hint("write the whole id"))
+            let failure = Failure::new(format!("{several} findings of {report} have ids that begin with {shown}"));
+            Err(failure.hint("use the full id"))
         }
     }
 }
@@ -93,18 +94,18 @@ fn tell_finding(finding: &Finding) -> Result<Told, Failure> {
     Ok(Told { page: page(finding, &book), json: machine::finding(finding, &book) })
 }
 
-/// The page of an ordinary secret: what it opens, what to do, where it lies.
+/// The page of an ordinary secret: what it opens, what to do, and its places.
 fn secret_page(secret: &Secret) -> String {
     let mut page = format!("{}: {}\n", secret.id, words::escape(&secret.title));
     section(&mut page, "What it opens", &secret.unlocks);
     section(&mut page, "What to do first", &secret.next_step);
-    section(&mut page, "What its structure says", words::verdict(secret.verdict, secret.expired));
+    section(&mut page, "What its structure proves", words::verdict(secret.verdict, secret.expired));
     let places: Vec<String> = secret
         .occurrences
         .iter()
         .map(|occurrence| format!("{}:{}", occurrence.place.origin.as_str(), occurrence.place.line))
         .collect();
-    section(&mut page, "Where it lies", &places.join("\n"));
+    section(&mut page, "Places", &places.join("\n"));
     page
 }
 
@@ -126,25 +127,21 @@ fn page(finding: &Finding, book: &Playbook) -> String {
     lines(&mut page, "Certificates", finding.certificates.iter().map(certificate));
     lines(
         &mut page,
-        "Leads to it or comes from it",
+        "Links to other findings and material",
         finding.links.iter().map(|link| {
             format!("{}: {} ({})", spot(&link.place), link.text.as_str(), link.kind.id().replace('_', " "))
         }),
     );
     if let (Some(date), Some(exposure)) = (first_seen(finding), &finding.exposure) {
         let days = exposure.days;
-        section(
-            &mut page,
-            "Exposure",
-            &format!("since {date}, {days} days; ask for {date} as the date of the revocation"),
-        );
+        section(&mut page, "Exposure", &format!("since {date}, {days} days; ask for {date} as the revocation date"));
     }
     ledger(&mut page, finding);
     playbook(&mut page, book);
     page
 }
 
-/// Every point given or taken: for the roles, then for the severity.
+/// Adds all points given or taken, for the roles and then for the severity.
 fn ledger(page: &mut String, finding: &Finding) {
     let mut reasons: BTreeMap<&Word, Vec<String>> = BTreeMap::new();
     for item in &finding.evidence {
@@ -155,16 +152,16 @@ fn ledger(page: &mut String, finding: &Finding) {
         scores.push(format!("{}: {} points, {}", scored.role, scored.score, scored.band.id()));
         scores.append(&mut reasons.remove(&scored.role).unwrap_or_default());
     }
-    lines(page, "Ledger of the roles: the strongest reason of each kind counts", scores.into_iter());
+    lines(page, "Scores of the roles: the strongest reason of each kind counts", scores.into_iter());
     let rest = finding.evidence.iter().filter(|item| reasons.contains_key(&item.role));
-    lines(page, "Reasons that moved no role", rest.map(evidence));
+    lines(page, "Reasons that changed no role", rest.map(evidence));
     let changes =
         finding.modifiers.iter().map(|change| format!("{:+.1} {}", change.change.number(), change.text.as_str()));
     let sum = format!("= {:.1} severity", finding.severity.number());
-    lines(page, "Ledger of the severity", changes.chain([sum]));
+    lines(page, "Score of the severity", changes.chain([sum]));
 }
 
-/// A heading and one line for each; nothing if there is none.
+/// Adds a heading with these lines below it; adds nothing if there are no lines.
 fn lines(page: &mut String, heading: &str, lines: impl Iterator<Item = String>) {
     let mut lines = lines.peekable();
     if lines.peek().is_none() {
@@ -175,13 +172,13 @@ fn lines(page: &mut String, heading: &str, lines: impl Iterator<Item = String>) 
     page.push('\n');
     for line in lines {
         let text = line.trim_start();
-        // What belongs to the line above is set in; a report that somebody else wrote sets nothing in further than that.
+        // Lines that belong to the line above are indented by 4. Text of an untrusted report cannot indent further.
         let depth = (line.len() - text.len()).min(4);
         paragraph(page, text, &" ".repeat(2 + depth), &" ".repeat(6 + depth));
     }
 }
 
-/// What to look for elsewhere: in logs, trust stores, transparency.
+/// The names of a key to search for in logs, trust stores and transparency logs.
 fn names(key: &Key) -> impl Iterator<Item = String> {
     let single =
         [("SPKI SHA-256", &key.spki_sha256), ("ciphertext SHA-256", &key.ciphertext_sha256), ("SSH", &key.ssh_sha256)];
@@ -210,7 +207,7 @@ fn certificate(certificate: &Certificate) -> String {
     )
 }
 
-/// A place, and for one in a history how to look at it.
+/// A place. For a place in a git history, adds the commit or the command that shows the object.
 fn place(occurrence: &Occurrence) -> String {
     let place = &occurrence.place;
     let mut line = format!("{} ({})", at_line(&place.origin, place.line), occurrence.format);
@@ -229,7 +226,7 @@ fn spot(spot: &Spot) -> String {
     at_line(&spot.origin, spot.line)
 }
 
-/// `path:line`, or the path where no line says anything.
+/// `path:line`, or only the path if the line is unknown.
 fn at_line(origin: &Text, line: u64) -> String {
     match line {
         0 => origin.to_string(),
@@ -237,14 +234,14 @@ fn at_line(origin: &Text, line: u64) -> String {
     }
 }
 
-/// The first day on which the key can have been read, if the report knows one.
+/// The first day on which the key was exposed, if the report has one.
 fn first_seen(finding: &Finding) -> Option<&str> {
     let exposure = finding.exposure.as_ref()?;
     let dates = [&exposure.revocation_date, &exposure.first_seen];
     dates.into_iter().find(|date| !date.is_empty()).and_then(|date| date.get(..10))
 }
 
-/// What takes the place of names in the playbook.
+/// The values that replace the placeholders of a playbook.
 fn known(finding: &Finding) -> Vec<(&'static str, String)> {
     let mut known = Vec::new();
     let files = finding.occurrences.iter().filter(|copy| !copy.is_buried());
@@ -273,7 +270,7 @@ fn known(finding: &Finding) -> Vec<(&'static str, String)> {
     known
 }
 
-/// A path as one word of a POSIX shell. One that begins with a dash is made to begin with the directory.
+/// Quotes a path as one word of a POSIX shell. A path that begins with a dash gets the prefix `./`.
 fn quoted(path: &str) -> String {
     let dashed = if path.starts_with('-') { "./" } else { "" };
     let safe = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
@@ -289,7 +286,7 @@ mod tests {
     use crate::plan::Look;
     use crate::report::samples;
 
-    /// What is said of the finding of this id in a report.
+    /// Explains the finding with this id in a report.
     fn told(report: &[u8], id: &str) -> Result<Told, Failure> {
         let mut search = Search { id, first: None, count: 0 };
         read::read(report, 1 << 20, &mut search).map_err(|error| error.failure("x.json"))?;
@@ -306,13 +303,13 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_told_with_its_ledger_and_its_playbook() {
+    fn a_finding_is_explained_with_its_ledger_and_its_playbook() {
         let told = told(&report(), "kr1:0123456789abcdef").expect("a finding");
         let spki = "11".repeat(32);
         for part in [
             "\nWhy\n",
             "\nPlaces\n",
-            "\nLedger of the severity\n",
+            "\nScore of the severity\n",
             "\nPlaybook: Code signing\n",
             "\nFirst hour\n  1. ",
             &spki,
@@ -326,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_report_can_act() {
+    fn text_of_a_report_cannot_inject_commands() {
         let mut report: serde_json::Value = serde_json::from_slice(&report()).expect("JSON");
         let finding = &mut report["findings"][0];
         finding["roles"][0]["role"] = "nonesuch".into();

@@ -1,4 +1,4 @@
-//! Explanations for machines: `keyradius.explain/1`. Fields are added and never change their meaning.
+//! Explanations for machines, in the format `keyradius.explain/1`. Fields may be added, but never change their meaning.
 
 use keyradius_detectors::radius::playbook::{Playbook, Section, Step};
 use keyradius_detectors::radius::rules::{Reference, Rules, sarif_rule};
@@ -12,7 +12,7 @@ use crate::report::model::{Finding, Secret};
 
 const SCHEMA: &str = "keyradius.explain/1";
 
-/// A topic with all it says.
+/// The JSON document of a topic.
 pub(super) fn topic(topic: Topic<'_>) -> Value {
     let rules = Rules::built_in();
     match topic {
@@ -81,17 +81,17 @@ pub(super) fn topic(topic: Topic<'_>) -> Value {
     }
 }
 
-/// An ordinary secret of a report, as it stands there.
+/// The JSON document of an ordinary secret, as in its report.
 pub(super) fn secret(secret: &Secret) -> Value {
     json!({"schema": SCHEMA, "kind": "finding", "finding": secret})
 }
 
-/// A finding of a report, as it stands there, and the playbook of its first role with what is known filled in.
+/// The JSON document of a finding, as in its report, with the playbook of its first role filled in for this finding.
 pub(super) fn finding(finding: &Finding, book: &Playbook) -> Value {
     json!({"schema": SCHEMA, "kind": "finding", "finding": finding, "playbook": playbook(book)})
 }
 
-/// Every topic with its kind and title.
+/// The JSON document that lists every topic with its kind and title.
 pub(super) fn list(shelf: &Shelf) -> Value {
     let topics: Vec<Value> = shelf
         .topics()

@@ -1,4 +1,4 @@
-//! `keyradius explain`: what a role, a rule, a detector or a finding means, and what to do.
+//! `keyradius explain`: explain a role, a rule, a detector or a finding, and what to do.
 
 mod finding;
 mod machine;
@@ -18,9 +18,9 @@ use crate::exit::{Exit, Failure};
 use crate::report::{json, words};
 use crate::{out, suggest};
 
-/// Explains whatever was asked for; nothing asked for is a list of all that can be.
+/// Explains a topic; without a topic, lists all of them.
 pub(crate) fn run(args: &ExplainArgs, guard: Guard) -> Result<Exit, Failure> {
-    // A report may come from anywhere.
+    // A report is untrusted input.
     guard.enter(None)?;
     let shelf = Shelf::built_in();
     let asked = args.topic.join(" ");
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ExplainArgs, guard: Guard) -> Result<Exit, Failure> {
         (Some(report), true) => finding::tell(report, args.max_report, asked.trim())?,
         (None, true) => return Err(finding::without_report(asked.trim())),
         (Some(_), false) => {
-            let message = format!("--report goes with the id of a finding, not with {:?}", words::escape(&asked));
+            let message = format!("--report needs the id of a finding, not {:?}", words::escape(&asked));
             return Err(Failure::new(message).hint("an id looks like kr1:0123456789abcdef"));
         }
         (None, false) => {
@@ -56,7 +56,7 @@ struct Told {
     json: Value,
 }
 
-/// Something with a page of its own.
+/// A topic with its own page.
 #[derive(Clone, Copy, Debug)]
 enum Topic<'a> {
     Format(&'a About),
@@ -93,10 +93,10 @@ impl Shelf {
         roles.chain(rules).chain(keys).chain(formats).chain(secrets)
     }
 
-    /// By id or title, however it is written; `Err` with the nearest one.
+    /// Finds a topic by id or title, in any spelling. The error suggests the nearest id.
     fn find(&self, asked: &str) -> Result<Topic<'_>, Failure> {
         let id = plain_id(asked);
-        // As it stands first: `HMAC-SIGNER` is the rule for the role `hmac_signer`.
+        // An exact match comes first: `HMAC-SIGNER` is the rule for the role `hmac_signer`.
         let exact = self.topics().find(|(name, _, _)| *name == asked);
         if let Some((_, _, topic)) = exact.or_else(|| self.topics().find(|(name, _, _)| plain_id(name) == id)) {
             return Ok(topic);
@@ -105,13 +105,12 @@ impl Shelf {
             return Ok(topic);
         }
         let ids = self.topics().map(|(id, _, _)| id);
-        let otherwise = "`keyradius explain` lists the roles, rules and detectors that it knows";
-        Err(Failure::new(format!("nothing is called {:?}", words::escape(asked)))
-            .hint(suggest::hint(&id, ids, otherwise)))
+        let otherwise = "`keyradius explain` lists all roles, rules and detectors";
+        Err(Failure::new(format!("unknown topic {:?}", words::escape(asked))).hint(suggest::hint(&id, ids, otherwise)))
     }
 }
 
-/// An id as a finding writes it: `Code signing (proven)` is `code_signing`, `hsm-required` is `HSM-REQUIRED`.
+/// Normalises an id or title: `Code signing (proven)` and `code-signing` become `code_signing`.
 fn plain_id(text: &str) -> String {
     let text = text.split(" (").next().unwrap_or_default().trim();
     text.to_ascii_lowercase().replace([' ', '-'], "_")
@@ -122,10 +121,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_are_found_however_they_are_written() {
+    fn topics_are_found_in_any_spelling() {
         let shelf = Shelf::built_in();
         for (asked, start) in [
-            ("code_signing", "code_signing: code signing\n\nWould still trust a signature\n  "),
+            ("code_signing", "code_signing: code signing\n\nWhat would still trust a signature\n  "),
             ("code-signing", "code_signing: "),
             ("Code signing (proven)", "code_signing: "),
             ("pkcs8", "pkcs8: Private key (PKCS#8)\n\nWhat is found\n  "),
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_gets_a_suggestion() {
+    fn unknown_topics_get_a_suggestion() {
         let shelf = Shelf::built_in();
         for (asked, hint) in [
             ("pkcs88", "hint: did you mean `pkcs8`?"),

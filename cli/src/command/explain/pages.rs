@@ -13,7 +13,7 @@ use keyradius_detectors::secret::{Check, Format, JOINED};
 use super::{Shelf, Topic};
 use crate::report::words;
 
-/// Columns of a page. Commands are never broken: a line of them may be longer where paths were filled in.
+/// Width of a page, in columns. Commands are never wrapped: where paths were filled in, their lines may be longer.
 pub(super) const WIDTH: usize = 100;
 
 /// The page of a topic.
@@ -48,14 +48,14 @@ pub(super) fn list(shelf: &Shelf) -> String {
         }
         let _ = writeln!(page, "  {id:<26} {title}");
     }
-    page.push_str("\nA finding: keyradius explain kr1:... --report FILE\n");
+    page.push_str("\nTo explain a finding: keyradius explain kr1:... --report FILE\n");
     page
 }
 
 fn format_page(about: &About) -> String {
     let mut page = format!("{}: {}\n", about.id, about.title);
     for (heading, text) in
-        [("What is found", about.detects), ("Blind to", about.blind_to), ("What to do", about.respond)]
+        [("What is found", about.detects), ("Cannot see", about.blind_to), ("What to do", about.respond)]
     {
         section(&mut page, heading, text);
     }
@@ -72,15 +72,15 @@ fn secret_page(format: &Format) -> String {
     let mut page = format!("{}: {}\n", format.id, format.title);
     section(&mut page, "What it opens", format.unlocks);
     section(&mut page, "What to do first", format.next);
-    let checked = format.check.map_or("its shape; the format has nothing more", Check::text);
+    let checked = format.check.map_or("its shape only: the format has nothing else to check", Check::text);
     section(&mut page, "What is checked", checked);
     section(
         &mut page,
-        "When it is the same",
+        "How copies are reported",
         if format.bits >= JOINED {
-            "Copies are one finding, joined by a digest that nobody can try out."
+            "Copies are one finding, joined by a digest of the secret, which is too random to be guessed."
         } else {
-            "Each file is a finding of its own: a digest of what somebody chose could be guessed."
+            "Each file is a finding of its own: a secret that a person chose could be guessed from its digest."
         },
     );
     section(&mut page, "Severity", &format!("{}: {}", format.class.id(), tenths(severity(format.class))));
@@ -90,9 +90,9 @@ fn secret_page(format: &Format) -> String {
 
 fn role_page(role: &Role) -> String {
     let mut page = format!("{}: {}\n", role.id, role.title);
-    section(&mut page, "Would still trust a signature", &role.trusted_by);
-    section(&mut page, "Who must act before that ends", &format!("{}: {}", role.tier.id(), tier(role.tier)));
-    section(&mut page, "Whether expiry ends it", expiry(role.expiry));
+    section(&mut page, "What would still trust a signature", &role.trusted_by);
+    section(&mut page, "Who must act before that trust ends", &format!("{}: {}", role.tier.id(), tier(role.tier)));
+    section(&mut page, "Whether expiry ends that trust", expiry(role.expiry));
     section(
         &mut page,
         "How far revocation reaches",
@@ -101,9 +101,9 @@ fn role_page(role: &Role) -> String {
     section(&mut page, "Whether old signatures are accepted", &role.old_signatures);
     section(
         &mut page,
-        "How it is known",
-        "Certificates of the same key, what uses it, the keystore around it, names and paths: `keyradius scan -v` prints \
-        every reason with its points. 100 points prove a role, 60 make it probable, 30 possible.",
+        "How the role is determined",
+        "By certificates of the same key, files that use it, the keystore around it, names and paths. `keyradius scan -v` \
+        prints every reason with its points: 100 points prove a role, 60 make it probable, 30 possible.",
     );
     section(&mut page, "What to do first", &role.next);
     let (rule, severity) = sarif_rule(&role.id);
@@ -120,21 +120,22 @@ fn rule_page(rule: &Rule) -> String {
     section(&mut page, "What it means", &rule.means);
     section(&mut page, "Why it matters", &rule.matters);
     section(&mut page, "What to do first", &rule.next);
-    section(&mut page, "Severity by default", &tenths(rule.severity));
+    section(&mut page, "Default severity", &tenths(rule.severity));
     references(&mut page, Rules::built_in().references(&rule.id));
     page
 }
 
 fn key_rule_page(rule: &KeyRule) -> String {
     let mut page = format!("{}: {}\n", rule.id, rule.title);
-    let roles = if rule.roles.is_empty() { "any, if it is well encrypted".to_owned() } else { rule.roles.join(", ") };
+    let roles =
+        if rule.roles.is_empty() { "any, if the key is well encrypted".to_owned() } else { rule.roles.join(", ") };
     section(&mut page, "Roles", &format!("{roles}: `keyradius explain` has a page and a playbook for each."));
     section(&mut page, "security-severity in SARIF", &tenths(rule.severity));
     references(&mut page, Rules::built_in().references(&rule.id));
     page
 }
 
-/// What others call it, one line a framework.
+/// Adds the names that other frameworks use, one line each.
 pub(super) fn references(page: &mut String, references: &[Reference]) {
     if references.is_empty() {
         return;
@@ -151,7 +152,7 @@ pub(super) fn references(page: &mut String, references: &[Reference]) {
     }
 }
 
-/// A playbook: its paragraph, and every section with its numbered steps.
+/// Adds a playbook: its introduction, and every section with its numbered steps.
 pub(super) fn playbook(page: &mut String, playbook: &Playbook) {
     section(page, &format!("Playbook: {}", playbook.title), &playbook.about);
     for part in &playbook.sections {
@@ -180,7 +181,7 @@ fn step(page: &mut String, number: usize, step: &Step) {
     paragraph(page, &step.done, "     ", "     ");
 }
 
-/// A heading, and paragraphs below it.
+/// Adds a heading, with paragraphs below it.
 pub(super) fn section(page: &mut String, heading: &str, text: &str) {
     let _ = writeln!(page, "\n{heading}");
     for text in text.lines() {
@@ -188,7 +189,8 @@ pub(super) fn section(page: &mut String, heading: &str, text: &str) {
     }
 }
 
-/// A wrapped paragraph behind `first`, its other lines behind `rest`; nothing for an empty one.
+/// Adds a wrapped paragraph: its first line after the prefix `first`, the others after `rest`. An empty text adds
+/// nothing.
 pub(super) fn paragraph(page: &mut String, text: &str, first: &str, rest: &str) {
     if text.is_empty() {
         return;
@@ -198,12 +200,12 @@ pub(super) fn paragraph(page: &mut String, text: &str, first: &str, rest: &str) 
     }
 }
 
-/// `91` as `9.1`.
+/// A severity in tenths as text: `91` is `9.1`.
 pub(super) fn tenths(severity: i32) -> String {
     format!("{}.{}", severity / 10, severity % 10)
 }
 
-/// What a tier means.
+/// The meaning of a tier.
 pub(super) const fn tier(tier: Tier) -> &'static str {
     match tier {
         Tier::T0 => "other signers, boot code, or anchors that no revocation reaches",
@@ -216,9 +218,11 @@ pub(super) const fn tier(tier: Tier) -> &'static str {
 
 const fn expiry(expiry: Expiry) -> &'static str {
     match expiry {
-        Expiry::Enforced => "Yes: verifiers refuse what is expired.",
-        Expiry::WithoutTimestamp => "Only for signatures without a time stamp; the others outlive the certificate.",
-        Expiry::Ignored => "No: verifiers do not look, or some do not, or the holder of the key can move it.",
+        Expiry::Enforced => "Yes: verifiers refuse expired signatures and certificates.",
+        Expiry::WithoutTimestamp => {
+            "Only for signatures without a time stamp; signatures with one outlive the certificate."
+        }
+        Expiry::Ignored => "No: some or all verifiers ignore expiry, or the holder of the key can change it.",
         Expiry::None => "No: the key has no expiry.",
     }
 }
@@ -226,13 +230,13 @@ const fn expiry(expiry: Expiry) -> &'static str {
 const fn revocation(revocation: Revocation) -> &'static str {
     match revocation {
         Revocation::A => "online and enforced, or one switch at one service",
-        Revocation::B => "asked for softly, or bound to a date",
+        Revocation::B => "soft-fail checks, or only from a date on",
         Revocation::C => "every verifier has to be updated",
         Revocation::D => "practically never",
     }
 }
 
-/// `A` to `D`.
+/// The letter of a class of revocation, `A` to `D`.
 pub(super) const fn revocation_id(revocation: Revocation) -> &'static str {
     match revocation {
         Revocation::A => "A",
@@ -242,7 +246,7 @@ pub(super) const fn revocation_id(revocation: Revocation) -> &'static str {
     }
 }
 
-/// As `roles.toml` writes it.
+/// The id of an expiry in `roles.toml`.
 pub(super) const fn expiry_id(expiry: Expiry) -> &'static str {
     match expiry {
         Expiry::Enforced => "enforced",
@@ -272,13 +276,13 @@ mod tests {
     }
 
     #[test]
-    fn a_role_says_what_ends_it_and_what_to_do() {
+    fn the_page_of_a_role_says_what_ends_trust_and_what_to_do() {
         let shelf = Shelf::built_in();
         let page = page(shelf.find("code_signing").expect("a role"));
         for part in [
-            "\nWho must act before that ends\n  T1: a whole population",
-            "\nWhether expiry ends it\n  Only for signatures without a time stamp",
-            "\nHow far revocation reaches\n  B: asked for softly",
+            "\nWho must act before that trust ends\n  T1: a whole population",
+            "\nWhether expiry ends that trust\n  Only for signatures without a time stamp",
+            "\nHow far revocation reaches\n  B: soft-fail checks",
             "\nIn SARIF\n  KEY-CODE-SIGN, security-severity 9.1\n",
             "\n  CWE 321: Use of Hard-coded Cryptographic Key\n",
             "\nPlaybook: Code signing\n  Every machine",

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn raw_entries_are_read_whatever_the_paths_hold() {
+fn raw_entries_are_parsed_whatever_bytes_the_paths_contain() {
     let diff = b":100644 100755 aa bb M\0a b\0:000000 160000 00 cc A\0sub\0:100644 120000 dd ee T\0:x\ny\0";
     let told: Vec<_> = changes(diff)
         .into_iter()
@@ -19,6 +19,6 @@ fn raw_entries_are_read_whatever_the_paths_hold() {
 }
 
 #[test]
-fn no_object_is_zeros_of_any_length() {
+fn zeros_of_any_length_mean_no_object() {
     assert!(is_zero(&"0".repeat(40)) && is_zero(&"0".repeat(64)) && !is_zero("00a0"));
 }

@@ -1,4 +1,4 @@
-//! What blocks, what is reported, and what is not new: each decision by itself.
+//! Tests of each decision: what blocks, what is only reported, and what is not new.
 
 use std::path::PathBuf;
 
@@ -14,11 +14,11 @@ use crate::choice::FailOn;
 use crate::plan::Search;
 use crate::report::samples;
 
-/// The object that is judged, and the one that was at its path before.
+/// Ids of the judged object, and of the object that was at its path before.
 const NEW: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const OLD: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-/// What is known of the old object.
+/// The keys of the old object: this occurrence.
 fn known(mut occurrence: Occurrence) -> Known {
     occurrence.origin = origin_of(OLD);
     Known::of(vec![occurrence])
@@ -66,7 +66,7 @@ fn judged(found: Vec<Occurrence>, places: &[Place], known: &Known, policy: &Poli
     judge(scanned, &|oid| if oid == NEW { places.to_vec() } else { Vec::new() }, known, policy)
 }
 
-/// How many keys block, are below, and are allowed; the same of ordinary secrets.
+/// Counts of keys that block, are below `--fail-on` and are allowed; then the three counts of ordinary secrets.
 fn counts(judged: &Judged) -> [usize; 6] {
     let keys = [judged.blocking.len(), judged.below.len(), judged.allowed.len()];
     let secrets = [judged.secrets.len(), judged.secrets_below, judged.secrets_allowed];
@@ -74,7 +74,7 @@ fn counts(judged: &Judged) -> [usize; 6] {
 }
 
 #[test]
-fn a_key_or_secret_is_new_unless_the_object_before_it_had_it() {
+fn a_key_or_secret_is_new_unless_the_previous_object_contains_it() {
     let strong = |mut occurrence: Occurrence| {
         occurrence.material.protection = Some(Protection::new(ProtectionState::Strong, ""));
         occurrence
@@ -114,7 +114,7 @@ fn each_place_is_judged_by_itself_and_keeps_its_commit() {
 }
 
 #[test]
-fn a_key_below_the_gate_or_allowed_at_every_place_does_not_block() {
+fn a_key_below_the_threshold_or_allowed_at_every_place_does_not_block() {
     let places = [place("a", &[]), place("b", &[])];
     for (name, fail_on, allow, expected) in [
         ("nothing blocks", "none", None, [0, 1, 0, 0, 1, 0]),

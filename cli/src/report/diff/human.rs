@@ -1,4 +1,4 @@
-//! The difference for a person.
+//! The difference as text for a person.
 
 use std::fmt::Write as _;
 use std::io;
@@ -7,10 +7,10 @@ use super::{Changed, Diff, Entry, Gap, Kind, NotSeen, Places, State};
 use crate::report::model::Text;
 use crate::report::words::{self, escape};
 
-/// Places shown of one finding; the others are counted.
+/// Places shown of one finding; further ones are only counted.
 const SHOWN: usize = 10;
 
-/// Writes what differs; nothing if nothing does.
+/// Writes the difference; writes nothing if there is none.
 pub(crate) fn render(diff: &Diff, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page { out, begun: false };
     let worse = || diff.changed.iter().filter(|change| change.worse);
@@ -20,7 +20,7 @@ pub(crate) fn render(diff: &Diff, out: &mut dyn io::Write) -> io::Result<()> {
         page.entry(&new.entry)?;
         page.places("at", &new.entry.places)?;
         if !new.old_read {
-            page.line("         the old scan may not have read its place")?;
+            page.line("         the old scan may not have read this place")?;
         }
     }
     page.section("Worse", worse().count())?;
@@ -31,7 +31,7 @@ pub(crate) fn render(diff: &Diff, out: &mut dyn io::Write) -> io::Result<()> {
     for change in other() {
         page.changed(change)?;
     }
-    page.section("Not seen: they may still be there", diff.not_seen.len())?;
+    page.section("Not seen: may still be there", diff.not_seen.len())?;
     for finding in &diff.not_seen {
         page.entry(&finding.entry)?;
         page.places("at", &finding.entry.places)?;
@@ -45,7 +45,7 @@ pub(crate) fn render(diff: &Diff, out: &mut dyn io::Write) -> io::Result<()> {
     page.coverage(diff)
 }
 
-/// The last line: counts, and what they are worth.
+/// The last line: counts, with a warning if a scan is incomplete.
 pub(crate) fn summary(diff: &Diff) -> String {
     let super::Summary { new, worse, changed, gone, not_seen, unchanged } = &diff.summary;
     let mut parts: Vec<String> = [
@@ -71,7 +71,7 @@ pub(crate) fn summary(diff: &Diff) -> String {
         }
     }
     if diff.old.version != diff.new.version {
-        let _ = write!(line, " · made by versions {} and {}", diff.old.version, diff.new.version);
+        let _ = write!(line, " · made by keyradius {} and {}", diff.old.version, diff.new.version);
     }
     line
 }
@@ -79,7 +79,7 @@ pub(crate) fn summary(diff: &Diff) -> String {
 fn why(finding: &NotSeen) -> String {
     match (finding.why, finding.reason) {
         ("gap", Some(reason)) => format!("not read by the new scan: {}", words::reason(reason)),
-        ("no_target", _) => "below no target of the new scan".to_owned(),
+        ("no_target", _) => "outside the targets of the new scan".to_owned(),
         _ => "the new scan is incomplete".to_owned(),
     }
 }
@@ -177,7 +177,7 @@ impl Page<'_> {
         targets.iter().try_for_each(|target| self.line(&format!("  {side}: target {}", escape(target))))
     }
 
-    /// What this side read, and the other did not.
+    /// Lists the inputs that this side read and the other side did not.
     fn gaps(&mut self, side: &str, gaps: &[Gap]) -> io::Result<()> {
         gaps.iter().try_for_each(|gap| {
             self.line(&format!("  {side}: {} (the other: {})", escape(&gap.origin), words::reason(gap.reason)))

@@ -1,7 +1,7 @@
-//! Two reports compared: what is new, worse, gone, or not seen.
+//! Compares two reports: which findings are new, worse, gone or not seen.
 //!
-//! Findings are matched by id, which follows from the key alone. Of each only a small summary is held. Nothing is called gone
-//! unless the new scan read every place where it was.
+//! Findings are matched by id, which depends on the key alone. Only a small summary of each finding is held in memory.
+//! A finding is `gone` only if the new scan read every place where it was.
 
 pub(crate) mod human;
 mod side;
@@ -19,13 +19,13 @@ use side::{Record, Spot, Unread};
 
 pub(crate) use side::Side;
 
-/// Name and version of this shape.
+/// Name and version of the format.
 const SCHEMA: &str = "keyradius.diff/1";
 
-/// Most places that are listed of one finding; all are counted.
+/// Maximum number of places listed for one finding; all are counted.
 const MOST_PLACES: usize = 100;
 
-/// What differs.
+/// The difference between two reports.
 #[derive(Debug, Serialize)]
 pub(crate) struct Diff {
     schema: &'static str,
@@ -35,16 +35,16 @@ pub(crate) struct Diff {
     summary: Summary,
     /// Findings that only the new report has, the most severe first.
     new_findings: Vec<New>,
-    /// Findings that both have and that differ: those that are worse first.
+    /// Findings that differ between the reports, those that are worse first.
     changed: Vec<Changed>,
     /// Findings that only the old report has, and whose places the new scan read.
     gone: Vec<Entry>,
-    /// Findings that only the old report has, at places of which the new scan did not read all.
+    /// Findings that only the old report has, and of whose places the new scan did not read all.
     not_seen: Vec<NotSeen>,
     coverage: Coverage,
 }
 
-/// A report.
+/// A summary of one of the reports.
 #[derive(Debug, Serialize)]
 struct About {
     version: Word,
@@ -53,7 +53,7 @@ struct About {
     targets: Vec<Text>,
 }
 
-/// Counts.
+/// Counts of findings.
 #[derive(Debug, Serialize)]
 struct Summary {
     new: usize,
@@ -64,7 +64,7 @@ struct Summary {
     unchanged: usize,
 }
 
-/// What a finding is.
+/// The kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     PrivateKey,
@@ -97,7 +97,7 @@ struct Entry {
     places: Places,
 }
 
-/// What can change.
+/// The parts of a finding that can change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct State {
     severity: Tenths,
@@ -109,7 +109,7 @@ struct State {
     allowed: bool,
 }
 
-/// Places: how many there are, and the first of them.
+/// Places of a finding: their number, and the first of them.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Places {
     count: usize,
@@ -134,22 +134,22 @@ impl Places {
 struct New {
     #[serde(flatten)]
     entry: Entry,
-    /// Whether the old scan read a place where it is now.
+    /// Whether the old scan read at least one of the places where the finding is now.
     old_read: bool,
 }
 
-/// A finding that both have.
+/// A finding that differs between the reports.
 #[derive(Debug, Serialize)]
 struct Changed {
     #[serde(flatten)]
     entry: Entry,
     was: State,
     worse: bool,
-    /// Places that are new.
+    /// New places.
     added: Places,
-    /// Places that the new scan read and did not find it in.
+    /// Old places that the new scan read, and where it did not find the key.
     removed: Places,
-    /// Places that the new scan did not read.
+    /// Old places that the new scan did not read.
     not_seen: Places,
 }
 
@@ -158,20 +158,20 @@ struct Changed {
 struct NotSeen {
     #[serde(flatten)]
     entry: Entry,
-    /// Why: the nearest reason of all its places.
+    /// Why the finding was not seen: the nearest reason of all its places.
     why: &'static str,
     #[serde(serialize_with = "ids::optional::serialize")]
     reason: Option<Reason>,
 }
 
-/// What only one of the two read.
+/// Targets and gaps that differ between the reports.
 #[derive(Debug, Serialize)]
 struct Coverage {
     targets_only_old: Vec<Text>,
     targets_only_new: Vec<Text>,
-    /// Not read by the old scan.
+    /// Inputs that only the old scan did not read.
     gaps_only_old: Vec<Gap>,
-    /// Not read by the new scan.
+    /// Inputs that only the new scan did not read.
     gaps_only_new: Vec<Gap>,
 }
 
@@ -201,7 +201,7 @@ impl Diff {
         }
         for (id, was) in old.records.iter().filter(|(id, _)| !new.records.contains_key(*id)) {
             let entry = entry(id, was);
-            // What lies nowhere cannot have been looked for.
+            // A finding without places cannot have been searched for.
             let nearest = was.places.keys().filter_map(|spot| new.unread(spot)).min();
             match nearest.or(was.places.is_empty().then_some(Unread::Incomplete)) {
                 None => gone.push(entry),
@@ -247,7 +247,7 @@ impl Diff {
         }
     }
 
-    /// Whether somebody has to act: something is new or worse, not allowed, and no note.
+    /// Whether somebody has to act: a finding is new or worse, not allowed, and not a note.
     pub(crate) fn is_worse(&self) -> bool {
         let counts = |state: &State| !state.allowed && state.severity.get() >= NOTE_BELOW;
         self.new_findings.iter().any(|new| counts(&new.entry.state))
@@ -264,12 +264,12 @@ fn about(version: Word, scan: Scan) -> About {
     About { version, started: scan.started, complete: scan.complete, targets: scan.targets }
 }
 
-/// The most severe first; keys before ordinary secrets.
+/// Sort key of an entry: keys before ordinary secrets, the most severe first.
 fn rank(entry: &Entry) -> (bool, std::cmp::Reverse<Tenths>, &Word) {
     (entry.kind == Kind::Secret, std::cmp::Reverse(entry.state.severity), &entry.id)
 }
 
-/// What only the first has, sorted.
+/// The sorted items that only the first list has.
 fn only<T: Ord + Clone>(these: &[T], others: &[T]) -> Vec<T> {
     let others: std::collections::BTreeSet<&T> = others.iter().collect();
     let mut only: Vec<T> = these.iter().filter(|one| !others.contains(one)).cloned().collect();
@@ -302,7 +302,7 @@ fn state(record: &Record) -> State {
     }
 }
 
-/// How a finding changed, if it did.
+/// How a finding changed; `None` if it did not.
 fn compare(id: &Word, was: &Record, now: &Record, new: &Side) -> Option<Changed> {
     let more = |these: &Record, others: &Record| -> Vec<(Spot, usize)> {
         let copies = these

@@ -1,4 +1,4 @@
-//! One of the two reports: a small summary of each finding, and what its scan read.
+//! One of the two reports: a small summary of each finding, and which inputs its scan read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -11,16 +11,16 @@ use super::Kind;
 use crate::report::model::{Finding, FindingKind, Occurrence, Scan, Secret, Tenths, Text, Word};
 use crate::report::read::{self, ReadError, Rest, Sink, Status};
 
-/// One report.
+/// One of the two reports.
 #[derive(Debug)]
 pub(crate) struct Side {
     pub(super) version: Word,
     pub(super) scan: Scan,
-    /// What was not read: where and why.
+    /// Inputs that were not read, with the reason.
     pub(super) gaps: Vec<(Text, Reason)>,
-    /// The same by what they name.
+    /// Reasons of the gaps, by normalised path.
     gaps_at: BTreeMap<String, BTreeSet<Reason>>,
-    /// What the targets name.
+    /// Normalised paths of the targets.
     targets: BTreeSet<String>,
     pub(super) records: BTreeMap<Word, Record>,
     mended: Vec<String>,
@@ -30,7 +30,7 @@ pub(crate) struct Side {
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) kind: Kind,
-    /// Titles of its roles, or the rule of a secret.
+    /// Titles of the roles, or the rule of a secret.
     pub(super) title: Text,
     pub(super) severity: Tenths,
     /// `None` for ordinary secrets.
@@ -40,28 +40,28 @@ pub(super) struct Record {
     /// Sorted.
     pub(super) roles: Vec<Word>,
     pub(super) allowed: bool,
-    /// How many copies are at each place.
+    /// The number of copies at each place.
     pub(super) places: BTreeMap<Spot, usize>,
-    /// Places in a history whose file lies in the work tree too: a scan lists only the file.
+    /// Places in a history whose file is also in the work tree: a scan lists only the file.
     pub(super) behind: BTreeSet<Spot>,
 }
 
-/// A place, wherever it moves to in its file.
+/// A place, which does not change if the key moves within its file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
     pub(super) origin: Text,
-    /// Whether it is in a history and not in a file.
+    /// Whether the place is in a git history and not in a file.
     pub(super) buried: bool,
 }
 
 /// Why a place was not read, the nearest reason first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unread {
-    /// A gap of the scan, there or around it.
+    /// The scan has a gap at the place, or around it.
     Gap(Reason),
-    /// It is below none of the targets.
+    /// The place is not below a target.
     NoTarget,
-    /// The scan was interrupted, or did not read everything: nobody knows where the key would be found now.
+    /// The scan was interrupted, or did not read everything, so that the key may be in an unread place.
     Incomplete,
 }
 
@@ -89,15 +89,15 @@ impl Side {
         Ok(Self { version: tool.version, scan, gaps, gaps_at, targets, records: records.0, mended })
     }
 
-    /// What the report said of itself and was put right.
+    /// Notes about corrected statements of the report.
     pub(crate) fn mended(&self) -> &[String] {
         &self.mended
     }
 
-    /// Why a place was not read, if it was not.
+    /// Why a place was not read; `None` if it was read.
     pub(super) fn unread(&self, spot: &Spot) -> Option<Unread> {
         let hides = |reason: &&Reason| match reason {
-            // Everything was read all the same, or nothing of it is a place of its own.
+            // With these gaps, everything was read anyway, or the input has no places of its own.
             Reason::IndexRebuilt | Reason::ReadElsewhere | Reason::LinksNotFollowed => false,
             Reason::HistoryLeftOut => spot.buried,
             _ => true,
@@ -116,10 +116,12 @@ impl Side {
     }
 }
 
-/// Most names of one place that are looked up: more than a path can have. Of a longer one nobody knows whether it was read.
+/// Maximum number of names of one place that are looked up, which is more than a path can have. A longer place counts
+/// as not read.
 const MOST_ABOVE: usize = 4096;
 
-/// A place and everything that it is in, from the outside in, as [`named`] names it: directories, archives, histories.
+/// A place and everything that contains it (directories, archives, histories), from the outside in, normalised as by
+/// [`named`].
 fn above(origin: &str) -> impl Iterator<Item = &str> {
     let relative = !origin.starts_with('/') && !origin.starts_with("../") && origin != "-";
     let ends = origin.char_indices().filter(|(_, c)| matches!(c, '/' | '!' | '@')).map(|(at, _)| at);
@@ -127,13 +129,13 @@ fn above(origin: &str) -> impl Iterator<Item = &str> {
     relative.then_some(".").into_iter().chain(names)
 }
 
-/// What a target or a gap names, in one way: `./a/` is `a`, the root is empty.
+/// Normalises the path of a target or a gap: `./a/` becomes `a`, the root is empty.
 fn named(path: &str) -> &str {
     let path = path.trim_end_matches('/');
     path.strip_prefix("./").unwrap_or(path)
 }
 
-/// An origin without the offsets of what is wrapped in text: `a.yaml!base64@0x40` is `a.yaml!base64`, wherever it moves.
+/// Removes the offsets of encodings in text from an origin: `a.yaml!base64@0x40` becomes `a.yaml!base64`.
 fn settled(origin: &str) -> String {
     let mut parts = origin.split('!');
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -149,7 +151,7 @@ fn settled(origin: &str) -> String {
     out
 }
 
-/// The places in a history of what lies in files.
+/// The places in a git history that correspond to occurrences in files.
 fn behind(occurrences: &[Occurrence]) -> BTreeSet<Spot> {
     let files = occurrences.iter().filter(|occurrence| !occurrence.is_buried());
     let object = |occurrence: &Occurrence| {
@@ -161,7 +163,7 @@ fn behind(occurrences: &[Occurrence]) -> BTreeSet<Spot> {
     files.filter_map(object).collect()
 }
 
-/// Digits of an object in an origin.
+/// Digits of an object id in an origin.
 const SHORT: usize = 12;
 
 fn places(occurrences: &[Occurrence]) -> BTreeMap<Spot, usize> {
@@ -219,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_path_covers() {
+    fn a_path_covers_everything_below_it() {
         for (origin, above, below) in [
             ("a/b.pem", ".", true),
             ("a/b.pem", "./", true),
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_in_its_file_stays_where_it_is() {
+    fn a_place_does_not_change_if_the_key_moves_in_its_file() {
         for (origin, same) in [
             ("a.yaml!base64@0x40", "a.yaml!base64"),
             ("a@3f2a91c04b1d!base64@0x40!hex@0x1", "a@3f2a91c04b1d!base64!hex"),

@@ -1,4 +1,4 @@
-//! Reports that differ in one thing each.
+//! Tests with reports that differ in one detail each.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::plan::Look;
 use crate::report::schema::schema_faults;
 use crate::report::{DIFF_SCHEMA, json, samples};
 
-/// The sample report without a gap, as JSON.
+/// The sample report without gaps, as JSON.
 fn report() -> Value {
     let mut bytes = Vec::new();
     json::render(&samples::report(), Look::default(), &mut bytes).expect("a report");
@@ -38,7 +38,7 @@ fn page(diff: &Diff) -> String {
 }
 
 #[test]
-fn what_changes_and_whether_it_is_worse() {
+fn changes_are_listed_and_judged_better_or_worse() {
     let old = report();
     assert_eq!(page(&diff(&old, &old)), "");
     for (field, value, worse, told) in [
@@ -69,16 +69,16 @@ fn what_changes_and_whether_it_is_worse() {
 }
 
 #[test]
-fn what_moves_within_its_file_has_not_changed() {
+fn a_key_that_moves_within_its_file_has_not_changed() {
     let (old, mut new) = (report(), report());
     new["findings"][0]["occurrences"][0]["origin"] = "deploy.yaml!base64@0x99".into();
     new["findings"][0]["occurrences"][0]["line"] = 99.into();
     assert_eq!(diff(&old, &new).summary.unchanged, 6);
 }
 
-/// A scan tells of a file, and of its object in the history only once the file is gone.
+/// A scan reports a file, and its object in the history only after the file was deleted.
 #[test]
-fn a_file_that_leaves_its_history_behind_is_no_new_place() {
+fn the_history_of_a_deleted_file_is_not_a_new_place() {
     let (mut tracked, mut removed) = (report(), report());
     let buried = removed["findings"][0]["occurrences"].as_array_mut().expect("places").pop().expect("a place");
     assert!(buried["origin"].as_str().is_some_and(|origin| origin.starts_with("old/release.pem@")), "{buried}");
@@ -95,9 +95,9 @@ fn a_file_that_leaves_its_history_behind_is_no_new_place() {
 }
 
 #[test]
-fn nothing_is_gone_that_was_not_looked_for() {
+fn a_finding_is_gone_only_if_it_was_searched_for() {
     let old = report();
-    // What is removed of the new report, and what it says of itself.
+    // Compares with a report that lacks the first finding and has been edited.
     let without = |edit: &dyn Fn(&mut Value)| {
         let mut new = report();
         new["findings"].as_array_mut().expect("findings").remove(0);
@@ -115,7 +115,7 @@ fn nothing_is_gone_that_was_not_looked_for() {
     assert_eq!(gaps("keys", "permission"), (0, Some("gap"), false));
     assert_eq!(gaps("elsewhere", "permission"), (0, Some("incomplete"), false));
     assert_eq!(gaps("keys", "other_file_system"), (0, Some("gap"), true));
-    // A place in a history, of which nothing was read.
+    // A place in a history that was not read.
     assert_eq!(gaps("old", "history_left_out"), (0, Some("gap"), true));
     assert_eq!(gaps("keys", "history_left_out"), (1, None, true));
     assert_eq!(gaps("keys", "index_rebuilt"), (1, None, true));
@@ -166,5 +166,5 @@ fn new_findings_count_unless_they_are_notes_or_allowed() {
     assert!(diff(&allowed, &new).is_worse(), "no longer allowed");
     let mut elsewhere = old.clone();
     elsewhere["scan"]["targets"] = json!(["other"]);
-    assert!(page(&diff(&elsewhere, &new)).contains("the old scan may not have read its place"));
+    assert!(page(&diff(&elsewhere, &new)).contains("the old scan may not have read this place"));
 }

@@ -1,4 +1,4 @@
-//! What a history says, in a few words.
+//! Describes the git history of a key in a few words.
 
 use keyradius_core::git::oid;
 use keyradius_core::material::Reach;
@@ -7,10 +7,10 @@ use super::escape;
 use crate::report::model::{Commit, Finding, Git, Text};
 use crate::report::words;
 
-/// Branches or tags named in one line; the others are counted.
+/// Branches or tags named in one line; further ones are only counted.
 const NAMED: usize = 3;
 
-/// How long the key has lain there, and what has it.
+/// Since when the key has been exposed, by whom, and on which branches and tags; `None` if the exposure is unknown.
 pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
     let exposure = finding.exposure.as_ref()?;
     let day = exposure.first_seen.split('T').next().unwrap_or_default();
@@ -32,7 +32,7 @@ pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
     Some(parts.join(" · "))
 }
 
-/// `in 2 tags (v1, v2)`.
+/// A count with names, such as `in 2 tags (v1, v2)`; `None` if there are no names.
 fn some(one: &str, many: &str, mut names: Vec<&Text>, verbose: bool) -> Option<String> {
     names.sort();
     names.dedup();
@@ -45,7 +45,7 @@ fn some(one: &str, many: &str, mut names: Vec<&Text>, verbose: bool) -> Option<S
     (!names.is_empty()).then(|| format!("in {count} ({})", list.join(", ")))
 }
 
-/// What one place in a history is: `at HEAD`, `removed 2020-01-02 (3f2a91c04b1d)`.
+/// Describes one place in a history: `at HEAD`, `removed 2020-01-02 (3f2a91c04b1d)`.
 pub(super) fn facts(git: &Git, verbose: bool) -> String {
     let mut facts = Vec::new();
     facts.extend(match git.kind {
@@ -62,12 +62,12 @@ pub(super) fn facts(git: &Git, verbose: bool) -> String {
         (Reach::Stash, _) => "in a stash".to_owned(),
         (Reach::Reflog, _) => "in a reflog only".to_owned(),
         (Reach::Index, _) => "staged".to_owned(),
-        (Reach::Unreachable, _) => "no branch, tag or reflog leads to it".to_owned(),
+        (Reach::Unreachable, _) => "not reachable from any branch, tag or reflog".to_owned(),
     });
     facts.join(", ")
 }
 
-/// `2020-01-02 (3f2a91c04b1d)`, with the author if asked.
+/// The day and id of a commit, such as `2020-01-02 (3f2a91c04b1d)`; with its author if `verbose`.
 fn told(commit: &Commit, verbose: bool) -> String {
     let day = commit.commit_date.as_deref().and_then(|date| date.get(..10)).unwrap_or("at an unknown time");
     let id = commit.commit.get(..12).unwrap_or(&commit.commit);

@@ -1,6 +1,6 @@
-//! The report for a person: ranked, one block per key, every line with a reason to be there.
+//! The report for a person: ranked, with one block per key.
 //!
-//! Whatever came from the input is escaped on the way out; nothing here trusts a name.
+//! Text that came from the input is escaped when it is written; no name is trusted.
 
 use std::fmt::Write as _;
 use std::io;
@@ -22,14 +22,14 @@ mod secrets;
 
 use paint::Paint;
 
-/// Places shown of one finding; the others are counted.
+/// Places shown of one finding; further ones are only counted.
 const PLACES: usize = 10;
 
-/// Lines that use one key, and places of one rule, that are shown; the others are counted.
+/// Lines shown that use one key, and places shown of one rule; further ones are only counted.
 const USES: usize = 5;
 const RULE_PLACES: usize = 3;
 
-/// Columns of the labels on the left.
+/// Width of the labels on the left, in columns.
 const INDENT: usize = 8;
 
 /// Writes the report.
@@ -52,7 +52,7 @@ pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io
 }
 
 struct Page<'a> {
-    /// What is not written yet.
+    /// Text that is not written yet.
     text: String,
     /// Whether anything was written.
     begun: bool,
@@ -62,7 +62,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Writes what there is.
+    /// Writes the collected text.
     fn flush(&mut self) -> io::Result<()> {
         self.begun |= !self.text.is_empty();
         self.out.write_all(self.text.as_bytes())?;
@@ -83,7 +83,7 @@ impl Page<'_> {
         self.line(&title);
     }
 
-    /// A label on the left, a text that wraps on the right.
+    /// Adds a label on the left, and wrapped text on the right.
     fn field(&mut self, label: &str, text: &str) {
         let width = self.look.width.saturating_sub(INDENT);
         for (index, line) in words::wrap(text, width).iter().enumerate() {
@@ -91,7 +91,7 @@ impl Page<'_> {
         }
     }
 
-    /// A label on the left, and a line that may hold colours.
+    /// Adds a label on the left, and a line that may contain colours.
     fn field_line(&mut self, label: &str, line: &str) {
         let label = self.paint.label(&format!("  {label:<6}"));
         self.line(&format!("{label}{line}"));
@@ -146,7 +146,7 @@ impl Page<'_> {
         self.more(finding);
     }
 
-    /// The names of the key: short, or all of them and whole.
+    /// The names of the key: abbreviated, or with `-v` all of them in full.
     fn names(&self, finding: &Finding) -> Vec<String> {
         let key = &finding.key;
         let mut names = Vec::new();
@@ -154,7 +154,7 @@ impl Page<'_> {
         let shown = |hex: &Word| if self.look.verbose { hex.to_string() } else { short(hex) };
         names.extend(key.spki_sha256.as_ref().map(|hex| format!("spki {}", shown(hex))));
         let only = if finding.protection == ProtectionState::Plaintext { "a digest" } else { "its ciphertext" };
-        names.extend(key.ciphertext_sha256.as_ref().map(|hex| format!("known by {only} only, {}", shown(hex))));
+        names.extend(key.ciphertext_sha256.as_ref().map(|hex| format!("known only by {only}, {}", shown(hex))));
         names.extend(key.ssh_sha256.as_ref().map(|name| escape(name)));
         names.extend(key.pgp_fingerprints.iter().map(|fingerprint| format!("pgp {fingerprint}")));
         if self.look.verbose {
@@ -183,7 +183,7 @@ impl Page<'_> {
         }
     }
 
-    /// What is wrong with how it is kept, and what uses it.
+    /// Adds the rules that the key breaks, the lines that use it and the certificates that it issued.
     fn links(&mut self, finding: &Finding) {
         for rule in &finding.rules {
             let shown = if self.look.verbose { rule.places.len() } else { RULE_PLACES };
@@ -244,7 +244,7 @@ impl Page<'_> {
         if !self.look.public || groups.is_empty() {
             return;
         }
-        self.heading("Public material of no key found here");
+        self.heading("Certificates and public keys without a matching private key");
         for group in groups {
             for public in &group.places {
                 let text = printed(&public.place, Encoding::Text);
@@ -267,15 +267,15 @@ impl Page<'_> {
         }
         for (format, count) in &coverage.unopened {
             self.line(&format!(
-                "  {}, not opened: this version does not open them",
+                "  {}, not opened: this version cannot open them",
                 words::plural(*count, &format!("{format} file"), &format!("{format} files"))
             ));
         }
     }
 }
 
-/// `path:line` with its wrappers, as a person would follow it. Lines say nothing of a binary file: there it is the
-/// offset, where it is not the beginning.
+/// `path:line` with its wrappers, as a person would follow it. A binary file has no lines: there, the offset is shown,
+/// unless it is 0.
 fn printed(place: &Place, encoding: Encoding) -> String {
     let file = place.counted_in();
     let wraps = place.origin.strip_prefix(file).unwrap_or_default();
@@ -287,12 +287,12 @@ fn printed(place: &Place, encoding: Encoding) -> String {
     }
 }
 
-/// Whether it is only worth a few lines: nobody has to act on it.
+/// Whether a finding is a note, which is shown in a few lines because nobody has to act on it.
 fn is_note(finding: &Finding) -> bool {
     finding.severity.get() < NOTE_BELOW
 }
 
-/// `path:line`, or the path where no line says anything.
+/// `path:line`, or only the path if the line is unknown.
 fn spot(spot: &Spot) -> String {
     match spot.line {
         0 => escape(&spot.origin),
@@ -309,7 +309,7 @@ fn role(role: &Role) -> String {
 
 fn algorithm(finding: &Finding) -> String {
     let Some(algorithm) = &finding.key.algorithm else {
-        // What lies open without a public half is a secret that both sides share.
+        // An unprotected key without a public half is a secret that both sides share.
         return if finding.protection == ProtectionState::Plaintext { "shared secret" } else { "algorithm hidden" }
             .to_owned();
     };
@@ -364,7 +364,7 @@ fn facts(occurrence: &Occurrence, verbose: bool) -> String {
     facts.join(", ")
 }
 
-/// How a place was opened, in a few words.
+/// Describes how a container was opened.
 fn opened(opened: &Opened) -> String {
     match (opened.how, &opened.place) {
         (How::Empty, _) => "opened without a password".to_owned(),
@@ -386,7 +386,7 @@ fn certificate_line(certificate: &Certificate) -> String {
     format!("{} · {validity} · {issuer}{ca}", escape(&certificate.subject))
 }
 
-/// The last line: counts, what was not read, time.
+/// The last line: counts of findings and inputs, what was not read, and the time taken.
 pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let Report { summary, coverage, scan, .. } = report;
     let mut found = Vec::new();
@@ -402,7 +402,11 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
     }
     let mut found = found.join(", ");
     if found.is_empty() {
-        found.push_str(if summary.secrets > 0 { "no keys in what was read" } else { "no findings in what was read" });
+        found.push_str(if summary.secrets > 0 {
+            "no keys in the inputs read"
+        } else {
+            "no findings in the inputs read"
+        });
     } else {
         let _ = write!(found, " ({})", words::plural(summary.places as u64, "place", "places"));
     }
@@ -438,7 +442,7 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
     }
     let mut left = Vec::new();
     if deliberate > 0 {
-        left.push(format!("{} left out", words::count(deliberate)));
+        left.push(format!("{} deliberately skipped", words::count(deliberate)));
     }
     if summary.unopened > 0 {
         left.push(unopened(report));
@@ -453,7 +457,7 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
     parts.join(" · ")
 }
 
-/// `12 not opened (10 zip, 2 gzip)`.
+/// The count of inputs that were not opened, by format: `12 not opened (10 zip, 2 gzip)`.
 fn unopened(report: &Report) -> String {
     let mut kinds: Vec<(&str, u64)> =
         report.coverage.unopened.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();

@@ -1,11 +1,11 @@
-//! Colours and links, or none: the only file that writes escape sequences.
+//! Colours and hyperlinks. This is the only file that writes escape sequences.
 
 use anstyle::{AnsiColor, Style};
 
 use crate::plan::Look;
 use crate::report::model::{Place, Tenths};
 
-/// What is painted, if at all.
+/// Which escape sequences are written.
 #[derive(Clone, Copy)]
 pub(super) struct Paint {
     color: bool,
@@ -37,7 +37,7 @@ impl Paint {
         self.with(Style::new().dimmed(), text)
     }
 
-    /// Four columns, in the colour of its band: critical, high, medium, low.
+    /// A severity in four columns, in the colour of its band: critical, high, medium or low.
     pub(super) fn severity(self, severity: Tenths) -> String {
         let color = match severity.get() {
             90.. => AnsiColor::BrightRed,
@@ -48,7 +48,7 @@ impl Paint {
         self.with(color.on_default().bold(), &format!("{:>4.1}", severity.number()))
     }
 
-    /// A place, as a link where that is wanted: `text` is what is seen and is escaped already.
+    /// A place, as a hyperlink if links are on. `text` is the visible text, already escaped.
     pub(super) fn place(self, place: &Place, text: &str) -> String {
         let seen = self.with(AnsiColor::Cyan.on_default(), text);
         if !self.links || place.path.as_str() == "-" || place.path_bytes_hex.is_some() {

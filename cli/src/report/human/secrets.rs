@@ -1,4 +1,4 @@
-//! Ordinary secrets, at the end: one line each with its rule, its place, what its structure says and the next step.
+//! Ordinary secrets, at the end of the report: one line each, with rule, place, verdict on its structure and next step.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::report::records::Records;
 use crate::report::words::{self, escape};
 
 impl Page<'_> {
-    /// The section of ordinary secrets.
+    /// Writes the section of ordinary secrets.
     pub(super) fn secrets(&mut self, title: &str, secrets: &Records<Secret>) -> io::Result<()> {
         if secrets.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a person sees, as tables.
+//! Tests of the human report.
 
 use super::*;
 use crate::report::model::Summary;
@@ -15,7 +15,7 @@ fn plain() -> Look {
 }
 
 #[test]
-fn a_key_is_a_block_that_can_be_read_aloud() {
+fn a_key_is_one_block_of_labelled_lines() {
     let expected = r#"Signing keys
 
  9.1  T1, perhaps T0  code signing (proven)  RSA 4096 · not protected
@@ -34,7 +34,7 @@ fn a_key_is_a_block_that_can_be_read_aloud() {
         "  cert  CN=Acme \\x1b[31mRelease\\xe2\\x80\\xae · 2024-01-01 to 2027-01-01 · issued by CN=Acme Root\n",
         "  id    kr1:0123456789abcdef · keyradius explain pkcs8 · keyradius explain code_signing\n",
         "\nOther keys\n\n 5.0  T4  purpose unknown  algorithm hidden · weakly encrypted (SHA-1, RC2-40, 2048 iterations)\n",
-        "  key   known by its ciphertext only, 0909090909090909\n",
+        "  key   known only by its ciphertext, 0909090909090909\n",
         "  at    old\\xff.p12  pkcs12 DER, in PKCS#12, opened with the storePassword at pass\\x1b[0m.txt:2\n",
         "  rule  HSM-REQUIRED: a file where hardware is required (certs/acme.pem:3)\n",
         "  used  build\\x1b[2J.bat:7 signtool signs with it (by its path)\n",
@@ -42,7 +42,7 @@ fn a_key_is_a_block_that_can_be_read_aloud() {
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }
-    assert!(!page.contains("proof"), "the ledger is for -v");
+    assert!(!page.contains("proof"), "only -v shows the ledger");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn verbose_shows_everything() {
         "allowed by keyradius.toml:4: a test key",
         "\nNot read\n  root.key: not permitted (denied)\n",
         "  10 rar files, not opened",
-        "\nPublic material of no key found here\n  certs/acme.pem:3  certificate CN=Acme",
+        "\nCertificates and public keys without a matching private key\n  certs/acme.pem:3  certificate CN=Acme",
     ] {
         assert!(page.contains(text), "{text}\n{page}");
     }
@@ -81,7 +81,7 @@ fn verbose_shows_everything() {
 fn the_last_line_never_claims_more_than_was_read() {
     let took = Duration::from_millis(412);
     let empty = samples::empty();
-    assert_eq!(summary(&empty, took), "no findings in what was read · 0 files, 0 bytes · 0.41 s");
+    assert_eq!(summary(&empty, took), "no findings in the inputs read · 0 files, 0 bytes · 0.41 s");
     let mut report = samples::report();
     report.summary = Summary {
         signing_keys: 2,
@@ -102,7 +102,7 @@ fn the_last_line_never_claims_more_than_was_read() {
     report.scan.interrupted = true;
     assert_eq!(
         summary(&report, took),
-        "no findings in what was read; 1 input could not be read (--show-skipped lists them) · 12 483 files, 1.2 GB · \
+        "no findings in the inputs read; 1 input could not be read (--show-skipped lists them) · 12 483 files, 1.2 GB · \
          5 blobs of history, 7.0 MB · interrupted · 0.41 s"
     );
 }

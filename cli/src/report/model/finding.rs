@@ -1,4 +1,4 @@
-//! Findings as the report tells them.
+//! Findings in a report.
 
 use keyradius_core::material::{Kind, Proof, ProtectionState, SecretClass, Verdict};
 use keyradius_detectors::radius::estate::Confidence;
@@ -11,11 +11,11 @@ use super::ids::{self, FindingKind, KeyUsage, LinkKind, SecretKind};
 use super::tenths::severity;
 use super::{Occurrence, Place, Reference, Spot, Tenths, Text, Word};
 
-/// A private key, ranked, with every place it lies; or a public key that must not be trusted, with what trusts it.
+/// A private key, ranked, with all its places; or a public key that must not be trusted, with what trusts it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Finding {
     pub(crate) id: Word,
-    /// `private_key`, or `trusted_key`: only the public half is here.
+    /// `private_key`, or `trusted_key` if only the public key was found.
     #[serde(default = "private_key", with = "ids")]
     pub(crate) kind: FindingKind,
     /// 0.0 to 10.0, one decimal.
@@ -25,7 +25,7 @@ pub(crate) struct Finding {
     pub(crate) tier: Tier,
     #[serde(default, with = "ids::optional")]
     pub(crate) tier_potential: Option<Tier>,
-    /// Whether a role of it is to sign things that others trust.
+    /// Whether the key has a role in which it signs things that others trust.
     pub(crate) signing: bool,
     pub(crate) roles: Vec<Role>,
     pub(crate) hypotheses: Vec<Role>,
@@ -40,37 +40,37 @@ pub(crate) struct Finding {
     pub(crate) next_step: Text,
     pub(crate) occurrences: Vec<Occurrence>,
     pub(crate) certificates: Vec<Certificate>,
-    /// Places of public halves and certificates of the same key.
+    /// Places of public keys and certificates that belong to the key.
     pub(crate) related: Vec<Related>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) modifiers: Vec<Modifier>,
-    /// Rules that the key breaks, whatever it is for.
+    /// Rules that the key breaks.
     #[serde(default)]
     pub(crate) rules: Vec<Rule>,
-    /// What arithmetic says of its public half, worst first.
+    /// Arithmetic weaknesses of the public key, the worst first.
     #[serde(default)]
     pub(crate) weaknesses: Vec<Weakness>,
-    /// What lists of published keys say of it.
+    /// The entry of the key in lists of published keys.
     #[serde(default)]
     pub(crate) known: Option<Known>,
-    /// Lines of other files that use it.
+    /// Lines of other files that use the key.
     #[serde(default)]
     pub(crate) used_by: Vec<UsedBy>,
-    /// Everything else of the run that leads to it or comes from it.
+    /// Other material of the run that is linked to the key.
     #[serde(default)]
     pub(crate) links: Vec<Link>,
-    /// How long the key has lain in a history; `null` if it lies in none.
+    /// How long the key has been in a git history; `null` if it is in none.
     #[serde(default)]
     pub(crate) exposure: Option<Exposure>,
-    /// The role whose playbook says what to do, one of [`super::Report::playbooks`].
+    /// The role whose playbook applies, one of [`super::Report::playbooks`].
     #[serde(default = "unknown")]
     pub(crate) playbook: Word,
-    /// What the finding is called by others.
+    /// Entries of catalogues that describe the finding.
     #[serde(default)]
     pub(crate) references: Vec<Reference>,
 }
 
-/// An ordinary secret, with every place it lies.
+/// An ordinary secret, with all its places.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[allow(clippy::struct_field_names, reason = "the published names")]
 pub(crate) struct Secret {
@@ -78,53 +78,53 @@ pub(crate) struct Secret {
     /// `secret`.
     #[serde(with = "ids")]
     pub(crate) kind: SecretKind,
-    /// The rule that found it: of `docs/secrets.md`, or of the user.
+    /// The rule that found the secret: one of `docs/secrets.md`, or of the user.
     pub(crate) rule: Word,
     pub(crate) title: Text,
     /// 0.0 to 10.0, one decimal.
     #[serde(deserialize_with = "severity")]
     pub(crate) severity: Tenths,
-    /// How far it reaches: `publish`, `account`, `service`, `password` or `note`.
+    /// What the secret gives access to: `publish`, `account`, `service`, `password` or `note`.
     #[serde(with = "ids")]
     pub(crate) class: SecretClass,
-    /// What its own structure says: `shape`, `decodes` or `checksum`.
+    /// What the structure of the secret proves: `shape`, `decodes` or `checksum`.
     #[serde(with = "ids")]
     pub(crate) verdict: Verdict,
-    /// When it ends, where it says so. RFC 3339, UTC.
+    /// When the secret expires, if it contains a time. RFC 3339, UTC.
     pub(crate) expires: Option<Word>,
-    /// Whether that is over.
+    /// Whether that time has passed.
     pub(crate) expired: bool,
     pub(crate) unlocks: Text,
     pub(crate) next_step: Text,
-    /// Whether a rule of the user found it.
+    /// Whether a rule of the user found the secret.
     pub(crate) user_rule: bool,
     pub(crate) occurrences: Vec<Occurrence>,
 }
 
-/// From the first commit that holds the key to the day of the scan.
+/// The exposure of a key, from the first commit that contains it to the day of the scan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exposure {
-    /// When the first such commit was made. RFC 3339, UTC.
+    /// Time of the first such commit. RFC 3339, UTC.
     pub(crate) first_seen: Word,
     pub(crate) days: i64,
-    /// The date to ask the CA for: what was signed and time-stamped before it stays valid. RFC 3339 date.
+    /// The revocation date to request from the CA: signatures time-stamped before it stay valid. RFC 3339 date.
     pub(crate) revocation_date: Word,
-    /// The part of the window in which verifiers would have trusted a certificate of the key. RFC 3339 dates; both
+    /// The part of the exposure in which verifiers would have trusted a certificate of the key. RFC 3339 dates; both
     /// are `null` if they would have trusted none.
     pub(crate) abuse_from: Option<Word>,
     pub(crate) abuse_until: Option<Word>,
-    /// Tags whose history holds the key: releases that were made while it lay open.
+    /// Tags whose history contains the key: releases made while it was exposed.
     pub(crate) releases: Vec<Text>,
 }
 
-/// What is wrong with a public key, see `docs/weak-keys.md`.
+/// A weakness of a public key, see `docs/weak-keys.md`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Weakness {
     pub(crate) id: Word,
     /// `note`, `weak` or `severe`.
     #[serde(with = "ids")]
     pub(crate) grade: Grade,
-    /// Whether the private half follows from the public one.
+    /// Whether the private key can be computed from the public one.
     pub(crate) computable: bool,
     pub(crate) text: Text,
 }
@@ -137,7 +137,7 @@ pub(crate) struct Rule {
     pub(crate) places: Vec<Spot>,
 }
 
-/// What a list of published keys says.
+/// An entry of a list of published keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Known {
     /// `public_test`, `vendor_test`, `leaked_product` or `listed`.
@@ -154,15 +154,15 @@ pub(crate) struct UsedBy {
     pub(crate) tool: Word,
     pub(crate) role: Word,
     pub(crate) text: Text,
-    /// How its name leads to the key.
+    /// How the name in the line identifies the key.
     #[serde(with = "ids")]
     pub(crate) how: Confidence,
-    /// What it calls the key.
+    /// The names that the line uses for the key.
     pub(crate) names: Vec<Text>,
     pub(crate) place: Spot,
 }
 
-/// Something of the run that leads to a key or comes from it.
+/// Material of the run that is linked to a key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
     /// `certificate_of`, `same_key`, `issued` or `opens`.
@@ -185,15 +185,15 @@ pub(crate) struct Role {
     pub(crate) tier: Tier,
 }
 
-/// Every name the key goes by.
+/// All names of a key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[allow(clippy::struct_field_names, reason = "the published names")]
 pub(crate) struct Key {
-    /// `spki-sha256:` or, where the public half is not known, `ct-sha256:` and 64 hex digits.
+    /// `spki-sha256:` or, if the public key is unknown, `ct-sha256:`, with 64 hex digits.
     pub(crate) identity: Option<Word>,
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) spki_sha256: Option<Word>,
-    /// Ignores how the key was written: the same for RSA and RSA-PSS, named and explicit curves.
+    /// Digest that does not depend on the encoding: the same for RSA and RSA-PSS, named and explicit curves.
     pub(crate) key_only_sha256: Option<Word>,
     pub(crate) ciphertext_sha256: Option<Word>,
     pub(crate) ssh_sha256: Option<Word>,
@@ -205,7 +205,7 @@ pub(crate) struct Key {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Algorithm {
     pub(crate) name: Word,
-    /// Modulus or field; `null` where the name fixes it or it is not known.
+    /// Size of the modulus or field; `null` if the name implies it or it is unknown.
     pub(crate) bits: Option<u32>,
     pub(crate) curve: Option<Word>,
 }
@@ -217,7 +217,7 @@ pub(crate) struct Certificate {
     pub(crate) subject: Text,
     pub(crate) issuer: Text,
     pub(crate) serial: Word,
-    /// RFC 3339, UTC; `null` if beyond what a date can say.
+    /// RFC 3339, UTC; `null` if out of range.
     pub(crate) not_before: Option<Word>,
     pub(crate) not_after: Option<Word>,
     pub(crate) version: u32,
@@ -231,7 +231,7 @@ pub(crate) struct Certificate {
     pub(crate) self_issued: bool,
 }
 
-/// A place of something public that belongs to the key.
+/// A place of a public key or certificate that belongs to the key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Related {
     #[serde(with = "ids")]
@@ -253,17 +253,17 @@ pub(crate) struct Evidence {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Modifier {
-    /// Added to the severity, one decimal.
+    /// The change of the severity, one decimal.
     pub(crate) change: Tenths,
     pub(crate) text: Text,
 }
 
-/// What findings were before there was another kind.
+/// The default kind: the only one before kinds were added.
 const fn private_key() -> FindingKind {
     FindingKind::PrivateKey
 }
 
-/// The role of a finding of which no role is known.
+/// The default playbook: that of a finding without a known role.
 const fn unknown() -> Word {
     Word::of("unknown")
 }

@@ -1,4 +1,4 @@
-//! Closed sets of words: enums whose members have a stable identifier.
+//! Closed sets of values: enums whose members have a stable identifier.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 /// A member of a closed set.
 pub(crate) trait Id: Copy + 'static {
-    /// What the set is called in a message, such as `tier`.
+    /// Name of the set in messages, such as `tier`.
     const WHAT: &'static str;
     /// Every member.
     const ALL: &'static [Self];
@@ -23,22 +23,22 @@ pub(crate) trait Id: Copy + 'static {
     fn id(self) -> &'static str;
 }
 
-/// How a message begins that is about a value of a newer version.
+/// The beginning of a message about a value of a newer version.
 pub(crate) const UNKNOWN: &str = "unknown value: ";
 
-/// The member of this identifier. The error names the set and the value.
+/// The member with this identifier. The error names the set and the value.
 fn of_id<T: Id>(id: &str) -> Result<T, String> {
     let found = T::ALL.iter().copied().find(|member| member.id() == id);
     found.ok_or_else(|| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
-        // In a file that is not a report, this value may be anything.
+        // In a file that is not a report, the value may be a secret.
         let value =
             if id.len() <= 40 && id.chars().all(is_plain) { format!("{id:?}") } else { "a long text".to_owned() };
         format!("{UNKNOWN}{value} as {}", T::WHAT)
     })
 }
 
-/// Ids of enums of the libraries. A member that is missing from the list does not compile.
+/// Implements [`Id`] for enums of the libraries. A member missing from the list is a compile error.
 macro_rules! ids {
     ($($of:ty, $what:literal, $id:ident: $($member:ident)*;)*) => {
         $(impl Id for $of {
@@ -76,7 +76,7 @@ ids! {
         NearPasswordsNotTried Interrupted;
 }
 
-/// Makes enums with their ids.
+/// Defines enums with their ids.
 macro_rules! words {
     ($($(#[doc = $doc:literal])* $name:ident, $what:literal { $($(#[doc = $about:literal])* $member:ident $id:literal)* })*) => {
         $(
@@ -101,30 +101,30 @@ macro_rules! words {
 }
 
 words! {
-    /// What a finding is.
+    /// The kind of a finding.
     FindingKind, "kind of a finding" {
         /// The private key was found.
         PrivateKey "private_key"
-        /// Only the public half, which must not be trusted.
+        /// Only the public key was found, which must not be trusted.
         TrustedKey "trusted_key"
     }
-    /// What an ordinary secret is.
+    /// The kind of an ordinary secret.
     SecretKind, "kind of a secret" {
         /// The only kind.
         Secret "secret"
     }
-    /// How something leads to a key or comes from it.
+    /// How material is linked to a key.
     LinkKind, "kind of a link" {
         /// A certificate of the key.
         CertificateOf "certificate_of"
-        /// The public half.
+        /// The public key.
         SameKey "same_key"
         /// A certificate that the key issued.
         Issued "issued"
-        /// The password that opens it.
+        /// The password that opens the key.
         Opens "opens"
     }
-    /// What allows a place.
+    /// How a place is allowed.
     AllowedBy, "by" {
         /// An entry of the configuration.
         Config "config"
@@ -152,36 +152,36 @@ words! {
         /// Bit 8.
         DecipherOnly "decipherOnly"
     }
-    /// A section of a playbook, in the order in which they come.
+    /// The sections of a playbook, in their order.
     Heading, "heading" {
-        /// What cannot wait.
+        /// Immediate steps.
         FirstHour "First hour"
         /// Revocation.
         Revoke "Revoke"
-        /// Whoever checks signatures.
+        /// Notice to those who verify signatures.
         TellVerifiers "Tell verifiers"
         /// New signatures.
         ReSign "Re-sign"
-        /// Other copies and forged output.
+        /// Search for other copies and forged output.
         Hunt "Hunt"
-        /// How it came to this.
+        /// The cause of the incident.
         Review "Review the issuance path"
-        /// When it is over.
+        /// Conditions to close the incident.
         Close "Close"
     }
 }
 
-/// A field that is a member.
+/// Serializes a member as its id.
 pub(crate) fn serialize<T: Id, S: Serializer>(member: &T, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str((*member).id())
 }
 
-/// A field that is a member.
+/// Deserializes a member from its id.
 pub(crate) fn deserialize<'de, T: Id, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     of_id(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
-/// A field that may be `null`.
+/// A member that may be `null`.
 pub(crate) mod optional {
     use super::{Deserialize, Deserializer, Error, Id, Serializer, of_id};
 
@@ -198,7 +198,7 @@ pub(crate) mod optional {
     }
 }
 
-/// A list that may be `null`.
+/// A list of members that may be `null`.
 pub(crate) mod optional_list {
     use super::{Deserialize, Deserializer, Error, Id, Serializer, of_id};
 
@@ -217,7 +217,7 @@ pub(crate) mod optional_list {
     }
 }
 
-/// A number for each member.
+/// A map with a number for each member.
 pub(crate) mod counts {
     use super::{BTreeMap, Deserialize, Deserializer, Error, Id, Serializer, of_id};
 
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_member_is_found_by_its_id_and_others_are_named() {
+    fn members_are_found_by_id_and_unknown_ids_are_reported() {
         fn check<T: Id + std::fmt::Debug + PartialEq>() {
             for member in T::ALL {
                 assert_eq!(of_id::<T>(member.id()).as_ref(), Ok(member));

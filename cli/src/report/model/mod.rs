@@ -1,8 +1,8 @@
-//! The report: the only types that are serialized, and so the promise that `keyradius.report/1` makes.
+//! The types of a report, which define the format `keyradius.report/1`. No other types are serialized to a report.
 //!
-//! Fields are added within a major version and never change their meaning. `report.schema.json` beside this file says
-//! the same for machines; a test holds the two together. Fields that were added since the first report are `default`, so that
-//! reports of every version of this major are read.
+//! Within a major version, fields are added, but never change their meaning. `report.schema.json` describes the format
+//! for machines; a test compares it with these types. Fields that were added after the first version are `default`, so
+//! that reports of all versions with this major version can be read.
 
 mod finding;
 pub(crate) mod ids;
@@ -31,27 +31,27 @@ pub(crate) use playbook::{Command, Playbook, Reference, Section, Step};
 pub(crate) use tenths::Tenths;
 pub(crate) use text::{Text, Word};
 
-/// Name and version of this shape.
+/// Name and version of the format.
 pub(crate) const SCHEMA: &str = "keyradius.report/1";
 
-/// Everything a scan has to say.
+/// The report of a scan.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) schema: &'static str,
     pub(crate) tool: Tool,
     pub(crate) scan: Scan,
     pub(crate) summary: Summary,
-    /// Ranked: the first is the worst.
+    /// Findings, ranked: the most severe first.
     pub(crate) findings: Records<Finding>,
-    /// Ordinary secrets, ranked apart from keys and among themselves.
+    /// Ordinary secrets, ranked separately from keys.
     pub(crate) secrets: Records<Secret>,
     /// Public material that belongs to no finding, by kind.
     pub(crate) public: Vec<Public>,
     /// Findings of which every occurrence is allowed.
     pub(crate) allowed: Records<Finding>,
-    /// Ordinary secrets likewise.
+    /// Ordinary secrets of which every occurrence is allowed.
     pub(crate) allowed_secrets: Records<Secret>,
-    /// What to do, once for each role that a finding names as its playbook.
+    /// The playbooks that findings name, each once.
     pub(crate) playbooks: Vec<Playbook>,
     pub(crate) coverage: Coverage,
     pub(crate) notices: Vec<Notice>,
@@ -67,11 +67,11 @@ impl Tool {
     /// The version of this program.
     pub(crate) const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
-    /// This one.
+    /// This program.
     pub(crate) const THIS: Self = Self { name: Word::of("keyradius"), version: Word::of(Self::VERSION) };
 }
 
-/// The run. The three times are the only fields that differ between two scans of the same bytes.
+/// The run. Its three times are the only fields that differ between two scans of the same bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Scan {
     /// RFC 3339, UTC.
@@ -79,37 +79,37 @@ pub(crate) struct Scan {
     /// RFC 3339, UTC.
     pub(crate) finished: Word,
     pub(crate) duration_ms: u64,
-    /// Whether everything that was to be read was read.
+    /// Whether all requested input was read.
     pub(crate) complete: bool,
     pub(crate) interrupted: bool,
     pub(crate) exit_code: u8,
-    /// As typed.
+    /// The targets as typed.
     pub(crate) targets: Vec<Text>,
 }
 
-/// Counts.
+/// Counts of findings and inputs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) signing_keys: usize,
     pub(crate) other_keys: usize,
-    /// Findings of severity below 2.0, counted above as well.
+    /// Findings of severity below 2.0, which are also counted above.
     pub(crate) notes: usize,
-    /// Those of the notes that are signing keys.
+    /// Notes that are signing keys.
     #[serde(skip)]
     pub(crate) signing_notes: usize,
     /// Places of all findings.
     pub(crate) places: usize,
     #[serde(with = "ids::counts")]
     pub(crate) by_tier: BTreeMap<Tier, usize>,
-    /// Ordinary secrets, counted nowhere else.
+    /// Ordinary secrets, which are not counted above.
     #[serde(default)]
     pub(crate) secrets: usize,
     #[serde(default)]
     pub(crate) secret_places: usize,
     pub(crate) allowed: usize,
-    /// Inputs that could not be read, or not to their end.
+    /// Inputs that could not be read completely.
     pub(crate) skipped: usize,
-    /// Inputs of a known format that were not opened.
+    /// Inputs of a recognised format that were not opened.
     pub(crate) unopened: u64,
 }
 
@@ -119,7 +119,7 @@ pub(crate) struct Public {
     #[serde(with = "ids")]
     pub(crate) kind: Kind,
     pub(crate) count: usize,
-    /// Only with `--show-public`.
+    /// The places; empty without `--show-public`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) places: Vec<PublicPlace>,
 }
@@ -133,24 +133,24 @@ pub(crate) struct PublicPlace {
     pub(crate) subject: Option<Text>,
 }
 
-/// What was read and what was not.
+/// Which inputs were read and which were not.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Coverage {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
-    /// Matches that looked like a private key and were none.
+    /// Matches that looked like a private key, but were not one.
     pub(crate) rejected: u64,
-    /// Archives, images and compressed streams that were opened, by format, and how many members were read of them all.
+    /// Opened archives, images and compressed streams, by format; and the number of members read from all of them.
     #[serde(default)]
     pub(crate) containers: BTreeMap<Word, u64>,
     #[serde(default)]
     pub(crate) members: u64,
-    /// Formats recognised and not opened: how many inputs of each.
+    /// Number of inputs that were recognised but not opened, by format.
     pub(crate) unopened: BTreeMap<Word, u64>,
-    /// Locked keys and keystores, and what was tried on them.
+    /// Locked keys and keystores, and the passwords tried on them.
     #[serde(default)]
     pub(crate) locked: Locked,
-    /// Histories read.
+    /// Git histories that were read.
     #[serde(default)]
     pub(crate) repositories: Vec<Repository>,
     pub(crate) gaps: Vec<Gap>,
@@ -159,15 +159,15 @@ pub(crate) struct Coverage {
 /// Locked containers of a run.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Locked {
-    /// Distinct containers.
+    /// Number of distinct containers.
     pub(crate) containers: u64,
-    /// Passwords tried on all of them.
+    /// Number of passwords tried on all containers.
     pub(crate) tried: u64,
-    /// Containers of which at least one key opened.
+    /// Number of containers in which at least one key was opened.
     pub(crate) opened: u64,
 }
 
-/// A history that was read: distinct objects, duplicates in several packs counted once.
+/// A git history that was read. Objects that are stored several times are counted once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Repository {
     pub(crate) path: Text,
@@ -180,11 +180,11 @@ pub(crate) struct Repository {
     pub(crate) trees: u64,
     pub(crate) blobs: u64,
     pub(crate) tags: u64,
-    /// Bytes of the distinct blobs, unpacked.
+    /// Total size of the distinct blobs in bytes, decompressed.
     pub(crate) blob_bytes: u64,
-    /// Whether its history is cut off.
+    /// Whether the repository is a shallow clone.
     pub(crate) shallow: bool,
-    /// Whether objects may have been left on a server.
+    /// Whether the repository is a partial clone, so that objects may be missing.
     pub(crate) partial: bool,
 }
 
@@ -197,11 +197,11 @@ pub(crate) struct Gap {
     #[serde(with = "ids")]
     pub(crate) reason: Reason,
     pub(crate) detail: Text,
-    /// Left out because it was asked for, or because it holds no stored bytes: the scan is complete without it.
+    /// Whether the input was skipped as requested or has no stored bytes: the scan is complete without it.
     pub(crate) deliberate: bool,
 }
 
-/// Something about the configuration that needs the user's attention.
+/// A notice about the configuration or a mark that needs the user's attention.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Notice {
     pub(crate) kind: Word,

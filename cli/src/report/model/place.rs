@@ -1,4 +1,4 @@
-//! Places as the report tells them.
+//! Places in a report.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{self, AllowedBy};
 use super::{Text, Word};
 
-/// A place where the private key lies.
+/// An occurrence of a private key or an ordinary secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Occurrence {
     #[serde(flatten)]
@@ -28,7 +28,7 @@ pub(crate) struct Occurrence {
     pub(crate) notes: Vec<Word>,
     pub(crate) pgp_fingerprint: Option<Word>,
     pub(crate) allowed: Option<Allowance>,
-    /// What the history says of the place; `null` for plain files.
+    /// The git history of the place; `null` for files without one.
     #[serde(default)]
     pub(crate) git: Option<Git>,
 }
@@ -38,27 +38,27 @@ pub(crate) struct Occurrence {
 pub(crate) struct Git {
     /// The work tree, or the directory of a bare repository.
     pub(crate) repository: Text,
-    /// The object that holds the key: `git cat-file -p` prints it.
+    /// Id of the object that contains the key: `git cat-file -p` prints the object.
     pub(crate) object: Word,
     /// `blob`, `commit` or `tag`.
     #[serde(with = "ids")]
     pub(crate) kind: oid::Kind,
-    /// Whether a commit, ref, reflog or index was found that leads to it.
+    /// Whether a commit, ref, reflog or index was found that refers to the object.
     pub(crate) attributed: bool,
-    /// In the repository.
+    /// Path in the repository.
     pub(crate) path: Option<Text>,
     /// The first commit that has the object at this path.
     pub(crate) introduced: Option<Commit>,
-    /// The commit on HEAD's history that took it away from there.
+    /// The commit in the history of HEAD that removed the object from this path.
     pub(crate) removed: Option<Commit>,
-    /// Whether HEAD has it at this path.
+    /// Whether HEAD has the object at this path.
     pub(crate) at_head: bool,
     /// `refs`, `stash`, `reflog`, `index` or `unreachable`.
     #[serde(with = "ids")]
     pub(crate) reach: Reach,
-    /// Branches and remote branches whose history has a commit that introduced it.
+    /// Branches and remote branches whose history has a commit that introduced the object.
     pub(crate) branches: Vec<Text>,
-    /// Tags likewise.
+    /// Tags whose history has a commit that introduced the object.
     pub(crate) tags: Vec<Text>,
 }
 
@@ -67,18 +67,18 @@ pub(crate) struct Git {
 pub(crate) struct Commit {
     pub(crate) commit: Word,
     pub(crate) author: Text,
-    /// RFC 3339, UTC; `null` if beyond what a date can say.
+    /// RFC 3339, UTC; `null` if out of range.
     pub(crate) author_date: Option<Word>,
     pub(crate) committer: Text,
     pub(crate) commit_date: Option<Word>,
 }
 
-/// Where something lies.
+/// The place of a material.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
-    /// The file; with bytes that are no UTF-8 written as `\xNN`.
+    /// Path of the file; bytes that are not UTF-8 are written as `\xNN`.
     pub(crate) path: Text,
-    /// The name's bytes, if they are no UTF-8.
+    /// Bytes of the path in hexadecimal, if they are not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) path_bytes_hex: Option<Word>,
     /// The path and every wrapper that was opened, safe to print.
@@ -87,11 +87,11 @@ pub(crate) struct Place {
     pub(crate) line: u64,
     /// Byte offset in the innermost wrapper.
     pub(crate) offset: u64,
-    /// The section of a program and the offset in it, such as `.rdata+0x1f40`.
+    /// Section of a program and offset in it, such as `.rdata+0x1f40`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) section: Option<Text>,
-    /// The part of `origin` that names the file, or the member of an archive, in which lines are counted; `None` where it follows
-    /// from `origin`, see [`Place::counted_in`].
+    /// The part of `origin` that names the file or archive member in which lines are counted; `None` if it follows from
+    /// `origin`, see [`Place::counted_in`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) counted_in: Option<Text>,
 }
@@ -103,7 +103,7 @@ pub(crate) struct Spot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) path_bytes_hex: Option<Word>,
     pub(crate) origin: Text,
-    /// Line in the file, from 1; 0 where there is none.
+    /// Line in the file, from 1; 0 if unknown.
     pub(crate) line: u64,
 }
 
@@ -112,20 +112,20 @@ pub(crate) struct Protection {
     #[serde(with = "ids")]
     pub(crate) state: ProtectionState,
     pub(crate) detail: Text,
-    /// How it was opened in this run, if it was.
+    /// How the key was opened in this run, if it was.
     #[serde(default)]
     pub(crate) opened: Option<Opened>,
 }
 
-/// How a locked key was opened. Never with which password.
+/// How a locked key was opened. Never contains the password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Opened {
     /// `empty`, `well_known` or `found`.
     #[serde(with = "ids")]
     pub(crate) how: How,
-    /// Where the password stands, for one that was found.
+    /// The place of the password, if it was found in the scan.
     pub(crate) place: Option<Spot>,
-    /// The field that holds it.
+    /// The field that contains the password.
     pub(crate) field: Text,
 }
 
@@ -148,7 +148,7 @@ pub(crate) struct Allowance {
 }
 
 impl Occurrence {
-    /// Whether it lies in a history and not in a file.
+    /// Whether the place is in a git history and not in a file.
     pub(crate) fn is_buried(&self) -> bool {
         self.git.is_some()
             && self.place.origin.strip_prefix(self.place.path.as_str()).is_some_and(|rest| rest.starts_with('@'))
@@ -156,18 +156,18 @@ impl Occurrence {
 }
 
 impl Place {
-    /// The part of `origin` that names the file, or the member of an archive, in which lines are counted.
+    /// The part of `origin` that names the file or archive member in which lines are counted.
     pub(crate) fn counted_in(&self) -> &str {
         self.counted_in.as_deref().unwrap_or_else(|| self.outside_text())
     }
 
-    /// The origin without the encodings of text at its end, such as `!base64@0x40`. Not the same as what lines are counted in where a
-    /// member of an archive has the name of such an encoding.
+    /// The origin without the encodings of text at its end, such as `!base64@0x40`. Lines may be counted in something
+    /// else if an archive member has the name of such an encoding.
     fn outside_text(&self) -> &str {
         outside_text(self.printable_path().len(), &self.origin)
     }
 
-    /// The path as an origin begins with it.
+    /// The path in the form in which an origin begins with it.
     pub(crate) fn printable_path(&self) -> Cow<'_, str> {
         match self.path_bytes_hex {
             Some(_) => Cow::Borrowed(&self.path),
@@ -175,7 +175,7 @@ impl Place {
         }
     }
 
-    /// Remembers in what lines are counted, if that does not follow from the origin.
+    /// Sets the file or archive member in which lines are counted, if it does not follow from the origin.
     #[must_use]
     pub(crate) fn with_lines_of(mut self, file: String) -> Self {
         self.counted_in = (self.outside_text() != file).then(|| file.into());
@@ -183,7 +183,7 @@ impl Place {
     }
 }
 
-/// An origin, whose first `file` bytes are a path, without the encodings of text at its end.
+/// Removes the encodings of text at the end of an origin. Its first `file` bytes are a path, and stay.
 fn outside_text(file: usize, origin: &str) -> &str {
     let mut outside = origin;
     while let Some((before, last)) = outside.rsplit_once('!').filter(|(before, _)| before.len() >= file) {
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn encodings_of_text_are_taken_from_the_end_only() {
+    fn encodings_of_text_are_removed_only_from_the_end() {
         for (path, origin, outside) in [
             ("a.yaml", "a.yaml", "a.yaml"),
             ("a.yaml", "a.yaml!base64@0x40", "a.yaml"),

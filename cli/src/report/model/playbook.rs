@@ -1,4 +1,4 @@
-//! Playbooks and catalogues as the report tells them.
+//! Playbooks and references to catalogues in a report.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub(crate) struct Playbook {
 pub(crate) struct Section {
     #[serde(with = "ids")]
     pub(crate) heading: Heading,
-    /// Before the steps, or why there are none; may be empty.
+    /// Text before the steps, or the reason why there are none; may be empty.
     pub(crate) note: Text,
     pub(crate) steps: Vec<Step>,
 }
@@ -38,11 +38,11 @@ pub(crate) struct Step {
     pub(crate) who: Text,
     pub(crate) text: Text,
     pub(crate) commands: Vec<Command>,
-    /// How one sees that it worked.
+    /// How to see that the step is done.
     pub(crate) done: Text,
 }
 
-/// Lines to type, or to put into a configuration.
+/// Lines to run, or to put into a configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Command {
     /// `sh`, `powershell` or `text`.

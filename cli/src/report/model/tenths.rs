@@ -1,4 +1,4 @@
-//! Numbers with one decimal, held as tenths.
+//! Numbers with one decimal, stored as tenths.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) struct Tenths(i32);
 
 impl Tenths {
-    /// The largest, either sign.
+    /// Largest absolute value, in tenths.
     const MOST: i32 = 1000;
 
-    /// So many tenths.
+    /// A number of `tenths` tenths.
     pub(crate) const fn new(tenths: i32) -> Self {
         Self(tenths)
     }
@@ -21,7 +21,8 @@ impl Tenths {
         self.0
     }
 
-    /// The number. Exact: the nearest double of a decimal with one digit prints as that digit.
+    /// The number as a double. It prints exactly: the nearest double of a number with one decimal prints with that
+    /// decimal.
     pub(crate) fn number(self) -> f64 {
         f64::from(self.0) / 10.0
     }
@@ -33,7 +34,7 @@ impl Tenths {
             return Ok(Self(tenths as i32));
         }
         let (least, most) = (range.start() / 10, range.end() / 10);
-        Err(E::custom(format!("{what} is a number from {least}.0 to {most}.0 with one decimal")))
+        Err(E::custom(format!("{what} must be a number from {least}.0 to {most}.0 with one decimal")))
     }
 }
 
@@ -49,7 +50,7 @@ impl<'de> Deserialize<'de> for Tenths {
     }
 }
 
-/// Reads a severity: 0.0 to 10.0.
+/// Reads a severity, from 0.0 to 10.0.
 pub(crate) fn severity<'de, D: Deserializer<'de>>(from: D) -> Result<Tenths, D::Error> {
     Tenths::of(f64::deserialize(from)?, 0..=100, "a severity")
 }

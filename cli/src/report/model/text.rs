@@ -1,8 +1,8 @@
-//! The two kinds of text of a report.
+//! The two kinds of text in a report.
 //!
-//! A report may be a file that anybody wrote. What keyradius words itself is a [`Word`]: a report that is read cannot put anything
-//! into it that acts on a terminal or a build server. What comes from the input is a [`Text`]: kept as it is, so that nothing is lost,
-//! and without `Display`, so that it cannot be printed but through `words::escape`.
+//! A report may be an untrusted file. Text that keyradius itself writes is a [`Word`], which is escaped when a report
+//! is read, so that it cannot act on a terminal or a build server. Text from the input is a [`Text`]. It is kept
+//! unchanged, so that nothing is lost, and has no `Display`, so that it can be printed only through `words::escape`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::report::words::escape;
 pub(crate) struct Word(Cow<'static, str>);
 
 impl Word {
-    /// A word of this program.
+    /// A constant word of this program.
     pub(crate) const fn of(word: &'static str) -> Self {
         Self(Cow::Borrowed(word))
     }
@@ -29,7 +29,7 @@ impl Word {
 }
 
 impl<'de> Deserialize<'de> for Word {
-    /// Escapes what no word of keyradius has in it.
+    /// Reads a word, and escapes characters that keyradius never writes in one.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from).map(|text| Self(escape(&text).into()))
     }
@@ -61,7 +61,7 @@ impl From<String> for Word {
     }
 }
 
-/// Text of the input, as it is. Not safe to print.
+/// Text from the input, unchanged. Not safe to print.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text(Cow<'static, str>);
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_is_read_can_be_printed_and_a_text_is_kept() {
+    fn words_are_escaped_when_read_and_texts_are_unchanged() {
         let json = r#""a\u001b[2J ::b\u202e ##vso[c""#;
         let word: Word = serde_json::from_str(json).expect("a word");
         assert_eq!(word.as_str(), "a\\x1b[2J \\x3a:b\\xe2\\x80\\xae #\\x23vso[c");

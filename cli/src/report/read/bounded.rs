@@ -1,8 +1,8 @@
-//! Input that ends with an error at a limit.
+//! A reader that fails at a limit of bytes.
 
 use std::io::{self, Read};
 
-/// A reader of at most so many bytes.
+/// A reader that fails if its input exceeds a number of bytes.
 pub(super) struct Bounded<R> {
     from: R,
     left: u64,
@@ -14,7 +14,7 @@ impl<R: Read> Bounded<R> {
         Self { from, left: most, exceeded: false }
     }
 
-    /// Whether there was more.
+    /// Whether the input exceeded the limit.
     pub(super) const fn exceeded(&self) -> bool {
         self.exceeded
     }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_for_all_that_is_read() {
+    fn the_limit_is_for_the_sum_of_all_reads() {
         for (most, whole) in [(0, false), (9, false), (10, true), (11, true), (u64::MAX, true)] {
             // Two reads, neither of them beyond the limit of 9.
             let mut input = Bounded::new((&b"12345"[..]).chain(&b"67890"[..]), most);

@@ -1,4 +1,4 @@
-//! A report as one JSON document.
+//! Reads a report as one JSON document.
 
 use std::fmt;
 use std::io::BufRead;
@@ -28,7 +28,7 @@ pub(super) fn read(input: &mut impl BufRead, course: &mut Course<'_>) -> Result<
     if let Err(error) = done {
         let place = Place { record: course.record, line: error.line(), column: error.column() };
         return Err(match ReadError::of(&error, place) {
-            // A tool that sorts members puts some records before the schema.
+            // Tools that sort members put some records before the schema.
             ReadError::Wrong(..) if !parts.schema && course.record.is_none() => ReadError::NotReport(parts.foreign),
             ReadError::Cut(place) if !parts.schema => ReadError::NotJson(place),
             ReadError::NotJson(place) if parts.closed => ReadError::After(place),
@@ -38,10 +38,10 @@ pub(super) fn read(input: &mut impl BufRead, course: &mut Course<'_>) -> Result<
     parts.rest()
 }
 
-/// The parts of the document but its records.
+/// All parts of the document except its records.
 #[derive(Default)]
 struct Parts {
-    /// Whether its schema was read, and is ours.
+    /// Whether the schema was read and is ours.
     schema: bool,
     /// Whether the document was read to its end.
     closed: bool,
@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
     }
 }
 
-/// Hands each record of a list to the course, one at a time.
+/// Passes each record of a list to the course, one at a time.
 struct Each<'c, 's, T> {
     list: &'static str,
     course: &'c mut Course<'s>,

@@ -1,4 +1,4 @@
-//! Why a report was not read: what, where and what to do next.
+//! Errors of reading a report: what is wrong, where, and what to do next.
 
 use std::io;
 
@@ -10,16 +10,16 @@ use crate::report::model::SCHEMA;
 use crate::report::model::ids::UNKNOWN;
 use crate::report::words;
 
-/// A report that was not read. Holds nothing of the input but ids and short plain words.
+/// Why a report was not read. Contains only ids and short plain words of the input.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// The system does not give it.
+    /// The file cannot be read.
     Io(io::Error),
-    /// Larger than the limit, in bytes.
+    /// The report is larger than this limit, in bytes.
     TooLarge(u64),
-    /// No bytes at all.
+    /// The file is empty.
     Empty,
-    /// UTF-16, as some shells write what is redirected.
+    /// The file is UTF-16, as some shells write redirected output.
     Utf16,
     /// Not JSON, or not UTF-8.
     NotJson(Place),
@@ -27,21 +27,21 @@ pub(crate) enum ReadError {
     NotReport(Foreign),
     /// A report of another major version: its schema.
     OtherSchema(String),
-    /// It ends before its end.
+    /// The report is truncated.
     Cut(Place),
-    /// Something follows its end.
+    /// There is data after the end of the report.
     After(Place),
     /// A value that this version does not know.
     Unknown(String, Place),
     /// A value that no version writes there.
     Wrong(String, Place),
-    /// A part that every report has.
+    /// A required part is missing.
     Missing(&'static str),
-    /// Two findings of one id.
+    /// Two findings have the same id.
     Twice(String),
 }
 
-/// What the file is, if it is not a report.
+/// The kind of a file that is not a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Foreign {
     /// Facts, for `judge`.
@@ -53,7 +53,7 @@ pub(crate) enum Foreign {
     Other,
 }
 
-/// Where in the file: the record that was read last or is read, line and column.
+/// A position in the file: the current record, the line and the column.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
     pub(crate) record: Option<(&'static str, usize)>,
@@ -69,14 +69,14 @@ impl Place {
 }
 
 impl ReadError {
-    /// From an error of the parser, in the record at `place`.
+    /// Converts an error of the parser at `place`.
     pub(super) fn of(error: &serde_json::Error, place: Place) -> Self {
         let text = error.to_string();
         match error.classify() {
             Category::Io => Self::Io(io::Error::from(error.io_error_kind().unwrap_or(io::ErrorKind::Other))),
             Category::Eof => Self::Cut(place),
             Category::Syntax if text.starts_with("recursion limit") => {
-                Self::Wrong("nested deeper than a report is".to_owned(), place)
+                Self::Wrong("nested deeper than any report".to_owned(), place)
             }
             Category::Syntax => Self::NotJson(place),
             Category::Data => {
@@ -89,21 +89,21 @@ impl ReadError {
         }
     }
 
-    /// The error for a person. `shown` is the name of the file, safe to print.
+    /// The error as a message for a person. `shown` is the name of the file, safe to print.
     pub(crate) fn failure(self, shown: &str) -> Failure {
-        let writes = "a report is what `keyradius scan --format json` or `--format jsonl` writes";
-        let again = "write it again: it was not written by keyradius, or was changed since";
-        let update = "a newer version of keyradius wrote it: update, or convert it with that version";
+        let writes = "name a report written by `keyradius scan --format json` or `--format jsonl`";
+        let again = "write the report again: this file was changed, or was not written by keyradius";
+        let update = "a newer version of keyradius wrote the report: update, or convert it with that version";
         let (message, hint) = match self {
             Self::Io(error) => (format!("cannot read {shown}: {}", plain(&error)), writes.to_owned()),
             Self::TooLarge(most) => (
                 format!("{shown} is larger than --max-report ({})", words::bytes(most)),
-                "allow more with --max-report: a report that is converted is held in memory".to_owned(),
+                "raise --max-report; a report that is converted is held in memory".to_owned(),
             ),
             Self::Empty => (format!("{shown} is empty"), writes.to_owned()),
             Self::Utf16 => (
                 format!("{shown} is UTF-16, not UTF-8"),
-                "write the report with `-o FILE`: redirection in this shell changes it".to_owned(),
+                "write the report with `-o FILE`: redirection in this shell changes its encoding".to_owned(),
             ),
             Self::NotJson(at) => {
                 (format!("{shown} is not a JSON document (line {}, column {})", at.line, at.column), writes.to_owned())
@@ -111,8 +111,8 @@ impl ReadError {
             Self::NotReport(foreign) => (
                 format!("{shown} is not a report of keyradius"),
                 match foreign {
-                    Foreign::Facts => "these are facts: `keyradius judge` reports on them".to_owned(),
-                    Foreign::Sarif => format!("SARIF does not hold everything: {writes}"),
+                    Foreign::Facts => "this is a file of facts: report on it with `keyradius judge`".to_owned(),
+                    Foreign::Sarif => format!("SARIF does not contain a full report: {writes}"),
                     Foreign::Other => writes.to_owned(),
                 },
             ),
@@ -120,12 +120,12 @@ impl ReadError {
                 (format!("{shown} has the schema {schema}: this version reads {SCHEMA}"), update.to_owned())
             }
             Self::Cut(at) => (
-                format!("{shown} ends before its end ({}): the rest of the report is missing", at.text()),
-                "write it again: with `-o FILE` a report is written whole or not at all".to_owned(),
+                format!("{shown} is truncated ({}): the rest of the report is missing", at.text()),
+                "write the report again; with `-o FILE`, it is written completely or not at all".to_owned(),
             ),
             Self::After(at) => (
-                format!("{shown}: something follows the end of the report ({})", at.text()),
-                "give one report at a time".to_owned(),
+                format!("{shown}: unexpected data after the end of the report ({})", at.text()),
+                "pass one report at a time".to_owned(),
             ),
             Self::Unknown(what, at) => (format!("{shown}: {what} ({})", at.text()), update.to_owned()),
             Self::Wrong(why, at) => (format!("{shown}: {why} ({})", at.text()), again.to_owned()),
@@ -136,14 +136,14 @@ impl ReadError {
     }
 }
 
-/// A message of the parser without the values that it quotes: the file may be something else than a report.
+/// Removes quoted values from a message of the parser, because a file that is not a report may contain secrets.
 fn without_values(text: &str) -> String {
     let quotes = ["invalid type", "invalid value", "invalid length", "unknown variant"];
     let expected = text.rsplit_once(", expected ").map(|(_, expected)| expected);
     match expected.filter(|_| quotes.iter().any(|quote| text.starts_with(quote))) {
         Some(expected) => format!("a value of another type where {expected} is expected"),
         None if quotes.iter().any(|quote| text.starts_with(quote)) => "a value of another type".to_owned(),
-        // The name of a field of ours, or a message of ours.
+        // The message contains only a field name of ours, or is a message of ours.
         None => text.to_owned(),
     }
 }
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_not_repeated() {
+    fn values_are_not_quoted() {
         for (text, told) in [
             (
                 "invalid type: string \"hunter2, expected x\", expected u64",

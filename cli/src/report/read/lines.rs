@@ -1,4 +1,4 @@
-//! A report as JSON lines: records, then playbooks, then a summary that ends it.
+//! Reads a report as JSON lines: records, then playbooks, then the summary as the last line.
 
 use std::io::BufRead;
 
@@ -8,7 +8,7 @@ use super::error::{Foreign, Place, ReadError};
 use super::{Course, Rest, Status, check_schema};
 use crate::report::model::Playbook;
 
-/// What says how the rest of a line is read.
+/// The members of a line that determine how it is read.
 #[derive(Deserialize)]
 struct Tag {
     r#type: String,
@@ -35,7 +35,7 @@ pub(super) fn read(input: &mut impl BufRead, course: &mut Course<'_>) -> Result<
         let fault = |error: &serde_json::Error| {
             let place = Place { line: number, column: error.column(), ..Place::default() };
             match ReadError::of(error, place) {
-                // A line that goes on in the next one: JSON of something else.
+                // A value that continues on the next line: JSON of something else.
                 ReadError::Cut(place) if whole => {
                     if number == 1 {
                         not_ours()
@@ -52,7 +52,7 @@ pub(super) fn read(input: &mut impl BufRead, course: &mut Course<'_>) -> Result<
         let status = match tag.status.as_deref() {
             None | Some("open") => Status::Open,
             Some("allowed") => Status::Allowed,
-            Some(_) => return Err(ReadError::Wrong("a status is open or allowed".to_owned(), place)),
+            Some(_) => return Err(ReadError::Wrong("a status must be open or allowed".to_owned(), place)),
         };
         let new = match tag.r#type.as_str() {
             "finding" => course.finding(status, serde_json::from_slice(&line).map_err(|error| fault(&error))?),
@@ -77,7 +77,7 @@ pub(super) fn read(input: &mut impl BufRead, course: &mut Course<'_>) -> Result<
     Err(not_ours())
 }
 
-/// Whether a line is one of ours, whatever else is wrong with it.
+/// Whether a line has a type of ours, even if the rest of it is invalid.
 fn is_tagged(line: &[u8]) -> bool {
     let tag = serde_json::from_slice::<Tag>(line);
     tag.is_ok_and(|tag| ["finding", "secret", "playbook", "summary"].contains(&tag.r#type.as_str()))

@@ -1,9 +1,9 @@
-//! Reading a report that somebody wrote: a JSON document or JSON lines, one record at a time.
+//! Reads a report, as a JSON document or as JSON lines, one record at a time.
 //!
-//! A report is foreign input. It is read up to a limit of bytes, no deeper than the parser's 128 levels, and refused with a message
-//! that repeats nothing of it but ids and short plain words. Words of keyradius are made safe on the way in and texts cannot be
-//! printed without being escaped (`model/text.rs`). What a report says of itself is not trusted where it can be worked out
-//! again (`settle.rs`).
+//! A report is untrusted input. It is read up to a maximum size and the parser's maximum depth of 128 levels. Error
+//! messages quote only ids and short plain words of it. Words of keyradius are escaped when they are read, and texts
+//! cannot be printed without being escaped (`model/text.rs`). Statements of a report about itself are recomputed where
+//! possible (`settle.rs`).
 
 mod bounded;
 mod document;
@@ -29,22 +29,22 @@ pub(crate) use store::report;
 /// Whether a record is open or allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// To be acted on.
+    /// Not allowed: somebody has to act.
     Open,
-    /// Every place of it is allowed.
+    /// Every place of the record is allowed.
     Allowed,
 }
 
-/// Takes the records of a report, in the order in which they stand there.
+/// Receives the records of a report, in their order.
 pub(crate) trait Sink {
-    /// A finding.
+    /// Receives a finding.
     fn finding(&mut self, status: Status, finding: Finding);
 
-    /// An ordinary secret.
+    /// Receives an ordinary secret.
     fn secret(&mut self, status: Status, secret: Secret);
 }
 
-/// Everything of a report but its records.
+/// All parts of a report except its records.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Rest {
     pub(crate) tool: Tool,
@@ -57,12 +57,12 @@ pub(crate) struct Rest {
     pub(crate) coverage: Coverage,
     #[serde(default)]
     pub(crate) notices: Vec<Notice>,
-    /// What the report says of itself and was put right, for people.
+    /// Notes for people about corrected statements of the report.
     #[serde(skip)]
     pub(crate) mended: Vec<String>,
 }
 
-/// Reads a report of at most `most` bytes: hands its records to `sink` and returns the rest.
+/// Reads a report of at most `most` bytes: passes its records to `sink` and returns the rest.
 pub(crate) fn read(from: impl Read, most: u64, sink: &mut dyn Sink) -> Result<Rest, ReadError> {
     let mut input = BufReader::with_capacity(64 << 10, Bounded::new(from, most));
     let mut course = Course { sink, tally: Tally::default(), ids: BTreeSet::new(), record: None, twice: None };
@@ -77,7 +77,7 @@ pub(crate) fn read(from: impl Read, most: u64, sink: &mut dyn Sink) -> Result<Re
     Ok(rest)
 }
 
-/// Passes over what may stand before the first brace, and says whether it begins like JSON lines: an object whose first member is
+/// Skips a byte order mark, and returns whether the input begins like JSON lines: with an object whose first member is
 /// `type`.
 fn begin(input: &mut impl BufRead) -> Result<bool, ReadError> {
     let start = input.fill_buf().map_err(ReadError::Io)?;
@@ -95,20 +95,20 @@ fn begin(input: &mut impl BufRead) -> Result<bool, ReadError> {
     Ok(object.is_some_and(|object| object.starts_with(b"\"type\"")))
 }
 
-/// A report as it is read.
+/// The state while a report is read.
 struct Course<'s> {
     sink: &'s mut dyn Sink,
     tally: Tally,
     /// Ids of the records so far.
     ids: BTreeSet<Word>,
-    /// The list that is read, and the number of the record in it.
+    /// The current list, and the index of the current record in it.
     record: Option<(&'static str, usize)>,
-    /// An id that came twice.
+    /// A duplicate id.
     twice: Option<String>,
 }
 
 impl Course<'_> {
-    /// Takes a finding; `false` if its id was there already.
+    /// Takes a finding; returns `false` if its id is a duplicate.
     fn finding(&mut self, status: Status, finding: Finding) -> bool {
         self.tally.finding(status, &finding);
         let new = self.is_new(&finding.id);
@@ -116,7 +116,7 @@ impl Course<'_> {
         new
     }
 
-    /// Takes an ordinary secret; `false` if its id was there already.
+    /// Takes an ordinary secret; returns `false` if its id is a duplicate.
     fn secret(&mut self, status: Status, secret: Secret) -> bool {
         self.tally.secret(status, &secret);
         let new = self.is_new(&secret.id);
@@ -133,7 +133,7 @@ impl Course<'_> {
     }
 }
 
-/// Whether this is the schema that is read.
+/// Fails if this is not the schema that this version reads.
 fn check_schema(schema: &str) -> Result<(), ReadError> {
     if schema == SCHEMA {
         return Ok(());

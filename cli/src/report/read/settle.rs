@@ -1,4 +1,4 @@
-//! What a report says of itself, worked out again: its counts, whether it is complete, and its playbooks.
+//! Recomputes what a report says about itself: its counts, whether it is complete, and its playbooks.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl Tally {
         self.secret_places += secret.occurrences.len();
     }
 
-    /// Puts right what the rest of the report says, and remembers what that was.
+    /// Corrects the rest of the report, and adds a note for each correction.
     pub(super) fn settle(self, rest: &mut Rest) {
         let gaps = &mut rest.coverage.gaps;
         let mut judged = false;
@@ -59,7 +59,8 @@ impl Tally {
         let unread = gaps.iter().filter(|gap| !gap.deliberate).count();
         let complete = rest.scan.complete && !rest.scan.interrupted && unread == 0;
         if judged || complete != rest.scan.complete {
-            rest.mended.push("it calls itself complete, and lists what was not read: taken as incomplete".to_owned());
+            rest.mended
+                .push("the report claims to be complete, but lists unread inputs: treated as incomplete".to_owned());
         }
         rest.scan.complete = complete;
 
@@ -77,7 +78,7 @@ impl Tally {
             secrets: self.secrets,
             secret_places: self.secret_places,
             allowed: self.allowed,
-            // Counts what was not listed too: no fewer than there are.
+            // This also counts inputs that are not listed, so only a lower bound is known.
             skipped: told.skipped.max(unread),
             unopened,
         };
@@ -90,11 +91,11 @@ impl Tally {
                 || a.unopened != b.unopened
         };
         if differs(told, &counted) {
-            rest.mended.push("its summary does not count what it holds: counted again".to_owned());
+            rest.mended.push("the summary of the report does not match its findings: counted again".to_owned());
         }
         rest.summary = counted;
 
-        // Commands that somebody pastes are not taken from strangers.
+        // Users paste commands of a playbook, so commands from an untrusted report are replaced by our own.
         for told in &mut rest.playbooks {
             if let Some(ours) = playbook::Playbook::of(&told.role) {
                 *told = build::playbook(ours);

@@ -1,4 +1,4 @@
-//! A whole report in memory: its records packed, each made again when it is asked for.
+//! A whole report in memory: its records are compressed, and each is decoded on demand.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -14,21 +14,22 @@ use crate::report::Report;
 use crate::report::model::{Finding, SCHEMA, Secret};
 use crate::report::records::Records;
 
-/// How many records are packed together. Their texts are much the same, so that together they take an eighth.
+/// Number of records that are compressed together. Their texts are similar, so together they take an eighth of the
+/// space.
 const BLOCK: usize = 64;
 
-/// Records as they are held: compact JSON, one a line, packed in blocks.
+/// Stored records: compact JSON, one record per line, compressed in blocks.
 #[derive(Default)]
 struct Shelf {
     count: usize,
     packed: Vec<Box<[u8]>>,
-    /// The lines of the last block.
+    /// The lines of the last block, not yet compressed.
     open: Vec<u8>,
 }
 
 impl Shelf {
     fn put(&mut self, record: &impl Serialize) {
-        // What was read from JSON can be written as JSON, and a Vec takes every byte.
+        // Cannot fail: the record was read from JSON, and a Vec accepts every byte.
         let _ = serde_json::to_writer(&mut self.open, record);
         self.open.push(b'\n');
         self.count += 1;
@@ -47,7 +48,7 @@ impl Shelf {
     fn records<T: DeserializeOwned + 'static>(mut self) -> Records<T> {
         self.pack();
         let Self { count, packed, .. } = self;
-        // The block that was unpacked last: records are mostly asked for in their order.
+        // A cache of the last decompressed block, because records are mostly requested in order.
         let last = RefCell::new(Block { number: usize::MAX, lines: Vec::new() });
         Records::by(count, move |index| {
             let mut last = last.borrow_mut();
@@ -59,7 +60,7 @@ impl Shelf {
     }
 }
 
-/// A block, unpacked.
+/// A decompressed block.
 struct Block {
     number: usize,
     lines: Vec<Box<[u8]>>,
@@ -69,7 +70,7 @@ impl Block {
     fn unpack(number: usize, packed: &[Box<[u8]>]) -> Option<Self> {
         let mut text = Vec::new();
         DeflateDecoder::new(packed.get(number)?.as_ref()).read_to_end(&mut text).ok()?;
-        // JSON that is compact holds no newline.
+        // Compact JSON contains no line feed.
         Some(Self { number, lines: text.split(|byte| *byte == b'\n').map(Into::into).collect() })
     }
 }
@@ -98,7 +99,7 @@ impl Sink for Store {
     }
 }
 
-/// Reads a report of at most `most` bytes, with what was put right in it.
+/// Reads a report of at most `most` bytes. Also returns notes about corrected statements.
 pub(crate) fn report(from: impl Read, most: u64) -> Result<(Report, Vec<String>), ReadError> {
     let mut store = Store::default();
     let Rest { tool, scan, summary, public, playbooks, coverage, notices, mended } = read(from, most, &mut store)?;

@@ -1,4 +1,5 @@
-//! What is read is what was written; what nobody wrote is refused; nothing of a stranger's report acts on anything.
+//! Tests that a report is read as it was written, that other files are refused, and that no text of an untrusted report
+//! can act on a terminal or a build server.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ fn again(bytes: &[u8]) -> Result<(Report, Vec<String>), ReadError> {
     report(bytes, 1 << 24)
 }
 
-/// A report with a member of an archive that has the name of an encoding, and counts that are true.
+/// A report with an archive member that has the name of an encoding, and with correct counts.
 fn tricky() -> Report {
     let mut finding = samples::signing();
     finding.occurrences = vec![samples::occurrence("a.zip", 3), samples::occurrence("b!base64", 4)];
@@ -41,16 +42,16 @@ fn tricky() -> Report {
     Report { findings: findings.into(), ..samples::empty() }
 }
 
-/// The samples, with the counts that a scan would have given them.
+/// The sample reports, with the counts that a scan would write.
 fn reports() -> Vec<Report> {
     let all = samples::reports().into_iter().chain([tricky()]);
     all.map(|report| again(&written(&report, ReportFormat::named("json"), looks()[0])).expect("a report").0).collect()
 }
 
 #[test]
-fn what_is_read_is_what_was_written() {
+fn a_report_is_read_as_it_was_written() {
     for (before, report) in samples::reports().into_iter().chain([tricky()]).zip(reports()) {
-        // The samples count nothing; all else is the same.
+        // The samples have no counts; everything else is equal.
         let (mut before, mut after) = (json_of(&before), json_of(&report));
         (before["summary"], after["summary"]) = (Value::Null, Value::Null);
         before["scan"]["complete"] = after["scan"]["complete"].clone();
@@ -69,7 +70,7 @@ fn what_is_read_is_what_was_written() {
 }
 
 #[test]
-fn a_place_says_in_what_its_lines_are_counted_only_if_that_does_not_follow() {
+fn a_place_has_counted_in_only_if_it_does_not_follow_from_the_origin() {
     let json = json_of(&tricky());
     let places = json["findings"][0]["occurrences"].as_array().expect("places");
     assert_eq!(places[0]["counted_in"], "a.zip!base64");
@@ -86,7 +87,7 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn refusals_say_what_where_and_what_next() {
+fn errors_say_what_where_and_what_next() {
     let whole = json_of(&reports()[0]);
     let with = |pointer: &str, value: Value| {
         let mut report = whole.clone();
@@ -110,15 +111,18 @@ fn refusals_say_what_where_and_what_next() {
     };
     let utf16: Vec<u8> = [0xfeff_u16].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     for (bytes, told) in [
-        (Vec::new(), "x.json is empty\nhint: a report is what `keyradius scan"),
+        (Vec::new(), "x.json is empty\nhint: name a report written by `keyradius scan"),
         (b"hunter2".to_vec(), "x.json is not a JSON document (line 1, column 1)\n"),
         (b"{\"a\": \"hunter2\n".to_vec(), "x.json is not a JSON document (line "),
         (b"[\"hunter2\"]".to_vec(), "x.json is not a report of keyradius\nhint: "),
         (b"{\"type\": \"service_account\",\n\"private_key\": \"hunter2\"}".to_vec(), "is not a report of keyradius\n"),
         (b"{\"type\": \"service_account\", \"private_key\": \"hunter2\"}".to_vec(), "is not a report of keyradius\n"),
         (b"{\"scan\": \"hunter2\"}".to_vec(), "is not a report of keyradius\n"),
-        (b"{\"$schema\": \"x\", \"runs\": []}".to_vec(), "hint: SARIF does not hold everything"),
-        (b"{\"facts\": {\"schema\": \"keyradius.facts/1\"}}".to_vec(), "hint: these are facts: `keyradius judge`"),
+        (b"{\"$schema\": \"x\", \"runs\": []}".to_vec(), "hint: SARIF does not contain a full report"),
+        (
+            b"{\"facts\": {\"schema\": \"keyradius.facts/1\"}}".to_vec(),
+            "hint: this is a file of facts: report on it with `keyradius judge`",
+        ),
         (utf16, "x.json is UTF-16, not UTF-8\nhint: write the report with `-o FILE`"),
         (
             with("/schema", "keyradius.report/2".into()),
@@ -130,30 +134,30 @@ fn refusals_say_what_where_and_what_next() {
         (with("/findings/0/occurrences/0/encoding", "hunter2\u{1b}".into()), "unknown value: a long text as encoding"),
         (
             with("/findings/0/severity", 10.1.into()),
-            "a severity is a number from 0.0 to 10.0 with one decimal (findings[0]",
+            "a severity must be a number from 0.0 to 10.0 with one decimal (findings[0]",
         ),
         (with("/findings/0/severity", Value::Null), "a value of another type where f64 is expected (findings[0]"),
         (with("/findings/0/id", json!({"hunter2": 1})), "a value of another type where a string is expected"),
         (with("/summary/places", (-1).into()), "where usize is expected (line "),
         (with("/coverage/gaps/0/reason", "moon".into()), "unknown value: \"moon\" as reason (line "),
-        (without("scan"), "x.json: the report has no `scan`\nhint: write it again"),
+        (without("scan"), "x.json: the report has no `scan`\nhint: write the report again"),
         (without("findings"), "x.json: the report has no `findings`\n"),
-        (text.as_bytes()[..text.len() - 40].to_vec(), "ends before its end ("),
-        ((text.clone() + &text).into_bytes(), "something follows the end of the report ("),
-        ((text.clone() + "x").into_bytes(), "something follows the end of the report ("),
-        (lines.as_bytes()[..=last].to_vec(), "x.json ends before its end (line 8, column 0)"),
-        (lines.as_bytes()[..lines.len() - 20].to_vec(), "ends before its end (line 8"),
-        ((lines.clone() + &lines).into_bytes(), "something follows the end of the report (line 9"),
+        (text.as_bytes()[..text.len() - 40].to_vec(), "is truncated ("),
+        ((text.clone() + &text).into_bytes(), "unexpected data after the end of the report ("),
+        ((text.clone() + "x").into_bytes(), "unexpected data after the end of the report ("),
+        (lines.as_bytes()[..=last].to_vec(), "x.json is truncated (line 8, column 0)"),
+        (lines.as_bytes()[..lines.len() - 20].to_vec(), "is truncated (line 8"),
+        ((lines.clone() + &lines).into_bytes(), "unexpected data after the end of the report (line 9"),
         (
             lines.replacen("\"status\":\"open\"", "\"status\":\"odd\"", 1).into_bytes(),
-            "a status is open or allowed (line 1",
+            "a status must be open or allowed (line 1",
         ),
         (
             lines.replacen("keyradius.report/1", "keyradius.report/3", 1).into_bytes(),
             "has the schema keyradius.report/3",
         ),
         (twice, "two findings have the id kr1:0123456789abcdef\n"),
-        (deep.into_bytes(), "nested deeper than a report is (allowed[0], line 1"),
+        (deep.into_bytes(), "nested deeper than any report (allowed[0], line 1"),
     ] {
         let said = refusal(&bytes);
         let shown = String::from_utf8_lossy(&bytes).chars().take(80).collect::<String>();
@@ -167,7 +171,7 @@ fn refusals_say_what_where_and_what_next() {
     assert!(again(&marked).is_ok(), "a byte order mark of UTF-8");
 }
 
-/// Every place of a value below `value` that is not a list or an object.
+/// Collects the pointers of all values below `value` that are not lists or objects.
 fn leaves(value: &Value, at: &str, out: &mut Vec<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(key, value)| leaves(value, &format!("{at}/{key}"), out)),
@@ -179,21 +183,21 @@ fn leaves(value: &Value, at: &str, out: &mut Vec<String>) {
     }
 }
 
-/// The same place in every item of the lists around it.
+/// Replaces the indexes of a pointer by `*`.
 fn general(pointer: &str) -> String {
     pointer.split('/').map(|part| if part.parse::<usize>().is_ok() { "*" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 const HOSTILE: &str = "\u{1b}[2J\n::error::x\r \u{202e}##vso[task.x]\u{9b}\u{200b}</script> ##teamcity[x]";
 
-/// Whether a text can be shown on a terminal and in the log of a build.
+/// Whether a text is safe on a terminal and in a build log.
 fn is_safe(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     let command = |window: &[char]| is_command(window[0], window[1], Some(window[2]));
     !chars.iter().any(|c| *c != '\n' && is_deceptive(*c)) && !chars.windows(3).any(command) && !text.starts_with("::")
 }
 
-/// Texts of a SARIF log that its readers show.
+/// Collects the texts of a SARIF log that its readers show.
 fn shown(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -213,7 +217,7 @@ fn shown(value: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// Everything that is ever printed of a report.
+/// Every output that is produced from a report.
 fn printed(bytes: &[u8]) -> Vec<(String, String)> {
     let (report, mended) = again(bytes).expect("a report");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -290,7 +294,7 @@ fn no_field_of_a_report_can_act_in_any_format() {
     }
 }
 
-/// Removes a member from every object below.
+/// Removes members with these names from all objects below `value`.
 fn strip(value: &mut Value, names: &[&str]) {
     match value {
         Value::Object(members) => {
@@ -302,7 +306,7 @@ fn strip(value: &mut Value, names: &[&str]) {
     }
 }
 
-/// Adds a member to every object below but maps.
+/// Adds a member to all objects below `value`, except maps.
 fn extend(value: &mut Value, at: &str) {
     match value {
         Value::Object(members) => {
@@ -319,7 +323,7 @@ fn extend(value: &mut Value, at: &str) {
 }
 
 #[test]
-fn reports_of_earlier_and_later_versions_of_this_major_are_read() {
+fn reports_of_all_versions_with_the_same_major_version_are_read() {
     let whole = reports().remove(0);
     let mut earlier = json_of(&whole);
     let added = [
@@ -353,7 +357,7 @@ fn reports_of_earlier_and_later_versions_of_this_major_are_read() {
 }
 
 #[test]
-fn what_contradicts_is_worked_out_again() {
+fn contradictions_in_a_report_are_corrected() {
     let mut report = json_of(&reports()[0]);
     report["summary"]["signing_keys"] = 77.into();
     report["summary"]["by_tier"]["T0"] = 77.into();
@@ -374,11 +378,11 @@ fn what_contradicts_is_worked_out_again() {
 }
 
 #[test]
-fn a_report_that_is_cut_or_damaged_is_refused_and_never_a_fault() {
+fn a_truncated_or_damaged_report_is_refused_without_a_panic() {
     let report = reports().remove(0);
     for format in [ReportFormat::named("json"), ReportFormat::named("jsonl")] {
         let bytes = written(&report, format, looks()[0]);
-        // The last byte is a newline, which a report can do without.
+        // The last byte is a line feed, which is optional.
         for end in (0..bytes.len() - 1).step_by(61).chain([bytes.len() - 2]) {
             assert!(again(&bytes[..end]).is_err(), "{format:?} cut at {end}");
         }

@@ -1,4 +1,4 @@
-//! Findings built by hand, a report of them, and a check against a JSON Schema: for tests.
+//! Findings built by hand, and reports of them, for tests.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ fn certificate() -> CertFacts {
     }
 }
 
-/// A key that signs, in twelve files and in a wrapper, with a certificate.
+/// A signing key in twelve files and in a wrapper, with a certificate.
 pub(crate) fn signing() -> radius::Finding {
     let algorithm = Algorithm { name: "RSA", bits: 4096, curve: None };
     let id = KeyId { spki_sha256: [0x11; 32], key_only: [0x22; 32] };
@@ -120,7 +120,7 @@ pub(crate) fn signing() -> radius::Finding {
     }
 }
 
-/// A line of a script with something in it that a terminal would obey.
+/// A line of a script that uses a key, with a control sequence for terminals.
 fn line_of_use() -> Occurrence {
     let mut line = occurrence("build\x1b[2J.bat", 7);
     line.material.kind = Kind::Reference;
@@ -134,7 +134,7 @@ fn line_of_use() -> Occurrence {
     line
 }
 
-/// A place in a history that was removed from HEAD.
+/// A place in a git history that was removed from HEAD.
 fn buried() -> Occurrence {
     let object = ObjectId::of(Format::Sha1, git::oid::Kind::Blob, b"a key");
     let commit = |n: u8, time| CommitFacts {
@@ -161,7 +161,7 @@ fn buried() -> Occurrence {
     occurrence
 }
 
-/// A history that was read.
+/// The summary of a git history that was read.
 fn repository() -> super::model::Repository {
     build::repository(git::Summary {
         path: ".".into(),
@@ -178,7 +178,7 @@ fn repository() -> super::model::Repository {
     })
 }
 
-/// A key that signs nothing known, encrypted, in one keystore whose name is no UTF-8.
+/// An encrypted key of unknown purpose, in a keystore whose name is not UTF-8.
 pub(crate) fn opaque() -> radius::Finding {
     #[cfg(unix)]
     let path =
@@ -237,7 +237,7 @@ pub(crate) fn opaque() -> radius::Finding {
     }
 }
 
-/// A token that publishes, in two places, and one that has ended.
+/// A token that can publish, in two places, and an expired token.
 pub(crate) fn secrets() -> Vec<radius::SecretFinding> {
     let token = |rule: &'static str, title: &'static str, class, verdict| OrdinarySecret {
         rule: rule.into(),
@@ -289,7 +289,7 @@ fn score(role: &str, score: i32, band: Band, tier: Tier) -> RoleScore {
     }
 }
 
-/// A report of both, and of an allowed one, with everything a report can hold.
+/// A report of both keys and an allowed one, with every part that a report can have.
 pub(crate) fn report() -> Report {
     let allowance = Allowance {
         inline: false,
@@ -332,7 +332,7 @@ pub(crate) fn report() -> Report {
     }
 }
 
-/// A report of nothing.
+/// A report without findings.
 pub(crate) fn empty() -> Report {
     Report {
         schema: SCHEMA,
@@ -380,7 +380,7 @@ pub(crate) fn empty() -> Report {
     }
 }
 
-/// Reports that differ in what they hold.
+/// Reports with different content.
 pub(crate) fn reports() -> [Report; 2] {
     [report(), empty()]
 }

@@ -1,4 +1,4 @@
-//! Places in SARIF.
+//! Locations in SARIF.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::insert;
 use crate::report::model::{Occurrence, Place, Spot};
 
-/// Where: the first line of the key only, because hosts show an alert in a change only if all its lines are new.
+/// The location of a place: only the first line of the key, because hosts show an alert in a pull request only if all
+/// its lines are new. Without `text`, the region is empty, at the start of the file.
 pub(super) fn location(place: &Place, text: bool) -> Value {
     let region = if text {
         json!({"startLine": place.line.max(1), "startColumn": 1, "endLine": place.line.max(1), "endColumn": 2})
@@ -19,14 +20,14 @@ pub(super) fn location(place: &Place, text: bool) -> Value {
     json!({"physicalLocation": {"artifactLocation": artifact(&place.path, place.path_bytes_hex.as_deref()), "region": region}})
 }
 
-/// The location of a line that is about a key.
+/// The location of a line that uses or affects a key.
 pub(super) fn point(spot: &Spot) -> Value {
     let line = spot.line.max(1);
     let region = json!({"startLine": line, "startColumn": 1, "endLine": line, "endColumn": 1});
     json!({"physicalLocation": {"artifactLocation": artifact(&spot.path, spot.path_bytes_hex.as_deref()), "region": region}})
 }
 
-/// The location of an occurrence, with what the history says of it.
+/// The location of an occurrence, with its git history as a property.
 pub(super) fn located(occurrence: &Occurrence) -> Value {
     let mut location = location(&occurrence.place, text(occurrence));
     if let Some(git) = &occurrence.git {
@@ -35,7 +36,7 @@ pub(super) fn located(occurrence: &Occurrence) -> Value {
     location
 }
 
-/// Whether the line of an occurrence means anything: text, or something that was wrapped in text.
+/// Whether the line of an occurrence is meaningful: in text, or in an encoding inside text.
 fn text(occurrence: &Occurrence) -> bool {
     matches!(occurrence.encoding, Encoding::Pem | Encoding::Text) || occurrence.place.line > 1
 }
@@ -44,7 +45,7 @@ pub(super) fn artifact(path: &str, bytes_hex: Option<&str>) -> Value {
     json!({"uri": uri(path, bytes_hex)})
 }
 
-/// A relative reference for a relative path, a `file:` URI for an absolute one (RFC 3986, RFC 8089).
+/// The URI of a path: a relative reference for a relative path, a `file:` URI for an absolute one (RFC 3986, RFC 8089).
 fn uri(path: &str, bytes_hex: Option<&str>) -> String {
     if path == "-" {
         return "stdin".to_owned();
@@ -54,7 +55,8 @@ fn uri(path: &str, bytes_hex: Option<&str>) -> String {
     if encoded.starts_with('/') { format!("file://{encoded}") } else { encoded }
 }
 
-/// Everything but unreserved characters and `/` as `%XX`. A colon too: in a first segment it would end a scheme.
+/// Encodes all bytes except unreserved characters and `/` as `%XX`. This includes the colon, which would end a scheme
+/// in the first segment.
 pub(in crate::report) fn percent_encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for byte in bytes {

@@ -1,4 +1,4 @@
-//! Ordinary secrets in SARIF: one rule for each of ours, results behind those of all keys.
+//! Ordinary secrets in SARIF: one SARIF rule for each rule of ours, and results after those of all keys.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use super::{MOST_RELATED, Rule, insert, level, pascal};
 use crate::report::model::{Secret, Tenths};
 use crate::report::words;
 
-/// The rule of a secret: `SECRET-NPM-TOKEN`; what has ended or opens nothing by itself has one of its own, because hosts
-/// read the severity of the rule.
+/// The rule of a secret, such as `SECRET-NPM-TOKEN`. Secrets that have expired or open nothing by themselves have a
+/// separate rule, because hosts read the severity of the rule.
 fn rule_id(secret: &Secret) -> String {
     let note = if secret.class == SecretClass::Note { "-NOTE" } else { "" };
     format!("SECRET-{}{note}", secret.rule.to_ascii_uppercase().replace(['_', '.'], "-"))
 }
 
-/// The rules of these secrets, each once.
+/// The rules of these secrets, without duplicates.
 pub(super) fn rules(secrets: impl Iterator<Item = Secret>) -> Vec<Rule> {
     let mut worst: BTreeMap<String, (Secret, Tenths)> = BTreeMap::new();
     for secret in secrets {

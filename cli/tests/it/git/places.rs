@@ -86,25 +86,25 @@ fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
     let src = repo.dir.join("src");
     // git does not search above the ceiling; nor does the note.
     let (code, text) = ceiled(&src, &["."], &repo.dir);
-    assert_eq!((code, text.contains("is a part of")), (Some(0), false), "{text}");
+    assert_eq!((code, text.contains("is part of")), (Some(0), false), "{text}");
     for (dir, args, code, said) in [
         (&repo.dir, &["--history", "HEAD~1..HEAD", "."][..], 0, ""),
         (&repo.dir, &["--history", "all", "."], 1, ""),
         (&repo.dir, &["--history", "HEAD~1..HEAD", "src", "."], 0, ""),
-        (&src, &["--history", "HEAD~1..HEAD", "."], 3, "its history lies in the repository"),
+        (&src, &["--history", "HEAD~1..HEAD", "."], 3, "its history is in the repository"),
         (&src, &["--history", "all", "."], 3, "scan that"),
-        (&src, &["--since", "90d", "."], 3, "--since: its history lies in"),
-        (&repo.dir, &["--history", "HEAD~1..HEAD", "src"], 3, "its history lies in the repository"),
-        (&repo.dir, &["--history", "head", "src/main.c"], 3, "its history lies in the repository"),
+        (&src, &["--since", "90d", "."], 3, "--since: its history is in"),
+        (&repo.dir, &["--history", "HEAD~1..HEAD", "src"], 3, "its history is in the repository"),
+        (&repo.dir, &["--history", "head", "src/main.c"], 3, "its history is in the repository"),
         (&src, &["--history", "none", "."], 0, ""),
-        (&src, &["."], 0, "is a part of the repository"),
+        (&src, &["."], 0, "is part of the repository"),
         (&src, &["-q", "."], 0, ""),
         (&plain, &["--history", "foo..bar", "."], 3, "history"),
     ] {
         let (ended, text) = run(dir, args);
         assert_eq!(ended, Some(code), "{args:?} in {}: {text}", dir.display());
         assert!(text.contains(said), "{args:?}: {text}");
-        let speaks = text.contains("is a part of the repository");
-        assert_eq!(speaks, said.starts_with("is a part"), "{args:?}: {text}");
+        let speaks = text.contains("is part of the repository");
+        assert_eq!(speaks, said.starts_with("is part"), "{args:?}: {text}");
     }
 }

@@ -314,7 +314,7 @@ fn what_is_allowed_passes_with_a_reason() {
     }
     repo.file("keyradius.toml", "[scan]\nfail_on = \"signing\"\n");
     let ran = repo.keyradius(&["hook", "pre-commit"]);
-    assert!(ran.passes("below").stderr.contains("below what blocks (--fail-on): keys/a.pem:1"), "{ran:?}");
+    assert!(ran.passes("below").stderr.contains("below the --fail-on threshold: keys/a.pem:1"), "{ran:?}");
     repo.keyradius(&["hook", "pre-commit", "--no-config"]).blocked("without it", &["keys/a.pem:1"]);
     repo.keyradius(&["hook", "pre-commit", "--fail-on", "any"]).blocked("the flag wins", &["keys/a.pem:1"]);
     repo.keyradius(&["hook", "pre-commit", "--config", "none.toml"]).fails("no such", &["cannot read configuration"]);
@@ -327,7 +327,7 @@ fn what_cannot_be_read_blocks_and_is_told() {
     let oid = repo.answer(&["rev-parse", ":a.txt"]);
     std::fs::remove_file(repo.place().join(format!(".git/objects/{}/{}", &oid[..2], &oid[2..]))).expect("removed");
     let ran = repo.keyradius(&["hook", "pre-commit"]);
-    ran.fails("gone", &["part of what is staged could not be read:\n  a.txt: ", "--no-verify"]);
+    ran.fails("gone", &["part of the staged content could not be read:\n  a.txt: ", "--no-verify"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
 }
 
@@ -346,8 +346,8 @@ fn where_nothing_can_be_staged_the_message_says_so() {
     repo.git(&["clone", "-q", "--bare", ".", "../bare.git"]).passes("clone");
     std::fs::create_dir(repo.around().join("plain")).expect("a directory");
     for (place, told) in [
-        ("bare.git", "this is a bare repository or the inside of .git\nhint: "),
-        ("repo/.git", "this is a bare repository or the inside of .git\nhint: "),
+        ("bare.git", "this is a bare repository or a directory inside .git\nhint: "),
+        ("repo/.git", "this is a bare repository or a directory inside .git\nhint: "),
     ] {
         let ran = repo.go(place).keyradius(&["hook", "pre-commit"]);
         assert_eq!(ran.fails(place, &[told]).code, Some(2), "{ran:?}");

@@ -142,7 +142,7 @@ fn pointers_of_git_lfs_are_followed_as_far_as_their_objects_are_here() {
     let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize 119\n");
     repo.file("a.pem", pointer).stage();
     let ran = repo.keyradius(&["hook", "pre-commit"]);
-    assert!(ran.passes("absent").stderr.contains("a.pem: skipped: lfs pointer"), "{ran:?}");
+    assert!(ran.passes("absent").stderr.contains("a.pem: skipped: a git-lfs pointer"), "{ran:?}");
     repo.file(format!(".git/lfs/objects/ab/12/{digest}"), key_pem(1));
     repo.commit().blocked("present", &["a.pem:1"]);
 }

@@ -50,7 +50,7 @@ fn installing_twice_changes_nothing_and_uninstalling_leaves_nothing() {
     assert!(hooks.join("pre-push").is_file());
     repo.keyradius(&["hook", "uninstall"]).passes("uninstall");
     assert_eq!(listing(&hooks), before);
-    assert!(repo.keyradius(&["hook", "uninstall"]).passes("nothing left").stdout.contains("no hook of keyradius"));
+    assert!(repo.keyradius(&["hook", "uninstall"]).passes("nothing left").stdout.contains("no keyradius hooks"));
 }
 
 #[test]
@@ -99,13 +99,13 @@ fn what_has_no_clear_way_is_refused_and_nothing_changes() {
         (
             "two others",
             &[("pre-commit", "#!/bin/sh\n"), ("pre-commit.before-keyradius", "#!/bin/sh\n:\n")][..],
-            "two hooks are there that are not keyradius's",
+            "two hooks of other tools exist",
         ),
         ("an orphan", &[("pre-merge-commit.before-keyradius", "#!/bin/sh\n")], "without the hook that runs it"),
         (
             "one by name",
             &[("pre-commit", "#!/bin/sh\nexec run-parts \"$(basename \"$0\")\"\n")],
-            "goes by its own name",
+            "depends on its own file name",
         ),
         ("a directory", &[("pre-commit/x", "")], "cannot read .git/hooks/pre-commit"),
     ] {
@@ -166,11 +166,11 @@ fn all_repositories_at_once_and_none_loses_its_own_hooks() {
     repo.script(".git/hooks/commit-msg", "#!/bin/sh\necho own commit-msg >&2\n");
 
     let ran = run(&["hook", "install", "--global"]);
-    assert!(ran.passes("install").stdout.contains("core.hooksPath of the global configuration is now "), "{ran:?}");
+    assert!(ran.passes("install").stdout.contains("core.hooksPath in the global git configuration is now "), "{ran:?}");
     run(&["hook", "install", "--global"]).passes("again");
-    run(&["hook", "install"]).fails("not by accident", &["for every repository", "--global"]);
+    run(&["hook", "install"]).fails("not by accident", &["sets core.hooksPath", "--global"]);
     let ran = run(&["hook", "status", "--global"]);
-    assert!(ran.stdout.contains("\npre-push          not installed; the repository's own is run\n"), "{ran:?}");
+    assert!(ran.stdout.contains("\npre-push          not installed; the repository's own hook runs\n"), "{ran:?}");
     repo.file("a.txt", "x").stage();
     commit().passes("commit");
     let ran = commit();

@@ -130,9 +130,9 @@ fn the_frameworks_words_are_understood() {
     let left_over = [("PRE_COMMIT_FROM_REF", old.as_str()), ("PRE_COMMIT_TO_REF", &old)];
     repo.keyradius_with(&left_over, &["hook", "pre-push", "origin"], &line).blocked("git comes first", &["a.pem:1"]);
     let ran = repo.keyradius_with(&[("PRE_COMMIT_TO_REF", "nowhere")], &["hook", "pre-push"], "");
-    assert_eq!(ran.fails("nowhere", &["PRE_COMMIT_TO_REF names nothing"]).code, Some(2));
+    assert_eq!(ran.fails("nowhere", &["PRE_COMMIT_TO_REF does not name"]).code, Some(2));
     let ran = repo.keyradius_with(&[], &["hook", "pre-push", "origin"], "what is this\n");
-    assert_eq!(ran.fails("not git", &["not what git writes", "hint: "]).code, Some(2));
+    assert_eq!(ran.fails("not git", &["not in git's format", "hint: "]).code, Some(2));
 }
 
 #[test]
@@ -147,13 +147,13 @@ fn what_a_partial_clone_lacks_is_told() {
     repo.go("partial").keyradius(&["hook", "install", "pre-push"]).passes("install");
     let line = format!("refs/heads/main {} refs/heads/main {}\n", repo.answer(&["rev-parse", "HEAD"]), "0".repeat(40));
     let ran = repo.keyradius_with(&[], &["hook", "pre-push", "../other.git", "../other.git"], &line);
-    ran.fails("partial", &["part of what is pushed could not be read", "which may be a shallow or partial clone"]);
+    ran.fails("partial", &["part of the pushed content could not be read", "which may be a shallow or partial clone"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     repo.git(&["read-tree", "HEAD~1"]).passes("stage what is not here");
     let ran = repo.keyradius(&["hook", "pre-commit"]);
     ran.fails(
         "staged",
-        &["part of what is staged could not be read:\n  dir/old: the object is not in this repository"],
+        &["part of the staged content could not be read:\n  dir/old: the object is not in this repository"],
     );
     repo.git(&["read-tree", "HEAD"]).passes("back");
     repo.file("b.txt", "x")

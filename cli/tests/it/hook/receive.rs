@@ -34,7 +34,7 @@ fn a_push_that_brings_a_key_is_refused() {
         let place = format!("at    deploy/a.pem:1  in commit {}", &commit[..12]);
         repo.git(&["rm", "-q", "deploy/a.pem"]).passes("rm");
         repo.commit_all("removed again");
-        let told = ["keyradius: this push brings 1 new key", &place, "-o keyradius.allow=\"why\""];
+        let told = ["keyradius: this push would add 1 new key", &place, "-o keyradius.allow=\"why\""];
         let ran = push(&repo, &["origin", "main"]);
         assert!(!ran.blocked("refused", &told).stderr.contains(body(&key_pem(1))), "{ran:?}");
         assert!(!ran.stderr.contains("[[allow]]"), "the pusher has no say: {ran:?}");
@@ -56,7 +56,7 @@ fn a_push_option_lets_a_push_in_with_a_reason() {
     option("something.else").blocked("another option", &[]);
     let ran = option("keyradius.allow=throw-away key");
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    for told in ["a.pem:1", "let in by push option keyradius.allow: throw-away key"] {
+    for told in ["a.pem:1", "accepted by push option keyradius.allow: throw-away key"] {
         assert!(ran.stderr.contains(told), "{ran:?}");
     }
     repo.file("a.pem", key_pem(1) + "more\n").commit_all("edit");
@@ -89,9 +89,9 @@ fn the_pusher_cannot_allow_what_the_server_refuses() {
     repo.file("b.pem", key_pem(2));
     repo.file("keyradius.toml", "[[allow]]\npath = \"b.pem\"\nreason = \"me too\"\n").commit_all("keys");
     let told = [
-        "this push brings 2 new keys",
-        "Not obeyed on a server: a mark beside the key allows it, a.pem:2 (let me in)",
-        "Not read on a server: the keyradius.toml of this push",
+        "this push would add 2 new keys",
+        "Ignored on a server: a mark beside the key allows the key, a.pem:2 (let me in)",
+        "Ignored on a server: the keyradius.toml of this push",
     ];
     push(&repo, &["origin", "main"]).blocked("not obeyed", &told);
 
@@ -139,7 +139,7 @@ fn people_in_a_browser_see_every_line() {
 fn other_words_on_standard_input_are_refused() {
     let repo = Repo::begun("receive-words");
     let ran = repo.keyradius_with(&[], &["hook", "pre-receive"], "what is this\n");
-    assert_eq!(ran.fails("words", &["not what git writes for pre-receive"]).code, Some(2));
+    assert_eq!(ran.fails("words", &["not in git's format for pre-receive"]).code, Some(2));
     repo.keyradius(&["hook", "pre-receive"]).passes("nothing");
     // Without a quarantine, unreachable objects count as new.
     repo.file("a.pem", key_pem(1)).stage();

@@ -60,8 +60,8 @@ fn an_object_of_git_lfs_that_is_not_what_its_pointer_says_is_read_and_reported()
     let digest = "ab12".repeat(16);
     let pointer = |size: usize| format!("{VERSION}\noid sha256:{digest}\nsize {size}\n");
     for (name, size, object, told, blocked) in [
-        ("absent", 8, None, "skipped: lfs pointer", false),
-        ("another size", 9, Some("harmless".to_owned()), "has 8 bytes and the pointer says 9", false),
+        ("absent", 8, None, "skipped: a git-lfs pointer", false),
+        ("another size", 9, Some("harmless".to_owned()), "has 8 bytes, but the pointer says 9", false),
         ("another digest", 8, Some("harmless".to_owned()), "SHA-256 differs", false),
         ("a key", 8, Some(key_pem(1)), "a.bin:1", true),
     ] {
@@ -99,7 +99,7 @@ fn what_is_not_opened_is_named_and_strict_blocks_on_it() {
         let repo = hooked("hostile-unopened", "--strict");
         repo.file("dir/it", &bytes);
         for (hook, ran) in asked(&repo) {
-            let told = ["--strict takes nothing unread", "dir/it", format];
+            let told = ["--strict does not allow", "dir/it", format];
             ran.fails(&format!("{name} {hook} --strict"), &told);
         }
         let direct = repo.keyradius(&["hook", "pre-commit", "--strict"]);

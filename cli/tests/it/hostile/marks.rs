@@ -51,8 +51,8 @@ fn marks_count_below_the_own_root_only() {
         ("a.tar", false, "archive"),
         ("bare.pem", false, "needs a reason"),
         ("soon.pem", false, "needs a date"),
-        ("day.pem", false, "does not exist"),
-        ("untl.pem", false, "something else"),
+        ("day.pem", false, "is invalid"),
+        ("untl.pem", false, "something other"),
     ] {
         let (open, allowed, notices) = told(&shop, &[target]);
         assert_eq!((open, allowed), (usize::from(!obeyed), usize::from(obeyed)), "{target}: {notices:?}");

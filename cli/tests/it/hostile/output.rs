@@ -93,8 +93,8 @@ fn nothing_is_followed_and_nothing_is_lost_where_writing_is_refused() {
         ("elsewhere/report", "elsewhere is a symbolic link", "name the directory itself (folder)"),
         ("./elsewhere/report", "./elsewhere is a symbolic link", "name the directory itself (folder)"),
         ("folder/up/folder/report", "folder/up is a symbolic link", "name the directory itself (..)"),
-        ("absent/report", "no such file or directory", "in a directory that exists"),
-        ("precious/report", "not a directory", "in a directory that exists"),
+        ("absent/report", "no such file or directory", "in an existing directory"),
+        ("precious/report", "not a directory", "in an existing directory"),
     ] {
         let before = names(shop.path());
         let ran = shop.run(&["scan", "-o", output, "a.pem"]);
@@ -194,7 +194,7 @@ fn a_process_that_is_cut_off_in_the_middle_leaves_the_old_report_whole() {
     let ran = Ran::from(sh(&shop, script).output().expect("runs"));
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.stderr.starts_with("error: cannot write out/old: file too large"), "{ran:?}");
-    assert!(ran.stderr.contains("what was there before is unchanged"), "{ran:?}");
+    assert!(ran.stderr.contains("the old file is unchanged"), "{ran:?}");
     assert_eq!(std::fs::read_to_string(folder.join("old")).expect("there"), OLD);
     assert_eq!(names(&folder).len(), 1, "{:?}", names(&folder));
 }
@@ -241,7 +241,8 @@ fn a_full_disk_leaves_the_old_report_whole() {
         }
     };
     assert_eq!(out.stdout, format!("code 2\nreport\n{OLD}code 2\n"), "{out:?}");
-    let told = out.stderr.matches("no space left on device\nhint: check the disk; what was there before is unchanged");
+    let told =
+        out.stderr.matches("no space left on device\nhint: check that the disk is not full; the old file is unchanged");
     assert_eq!(told.count(), 2, "{out:?}");
 }
 

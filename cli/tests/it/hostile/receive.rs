@@ -74,7 +74,7 @@ fn made_up_numbers_around_a_modulus_are_no_key_that_was_known() {
     push(&repo, &["origin", "main"]).passes("below docs, and no key");
     repo.file("docs/k.pem", key).commit_all("the key");
     push(&repo, &["origin", "main"])
-        .blocked("the key", &["this push brings 1 new key", "at    docs/k.pem:1  in commit"]);
+        .blocked("the key", &["this push would add 1 new key", "at    docs/k.pem:1  in commit"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_server_can_take_no_push_option() {
     let repo = served("hostile-option", SERVERS[0], "--no-push-option");
     repo.file("a.pem", key_pem(1)).commit_all("key");
     let ran = push(&repo, &["-o", "keyradius.allow=please", "origin", "main"]);
-    let told = ["keyradius.allow is not taken by this server", "This server does not take the push option"];
+    let told = ["keyradius.allow is not accepted by this server", "This server does not accept the push option"];
     assert!(!ran.blocked("option", &told).stderr.contains("To push anyway"), "{ran:?}");
     push(&repo, &["origin", "main"]).blocked("without", &told[1..]);
 }
@@ -168,14 +168,15 @@ fn more_keys_than_are_held_refuse_the_push() {
         });
         repo.file(format!("{file}.pem"), keys);
     }
-    let told = ["could not be checked whole, because more than 20 000 keys", " a private key"];
+    let told = ["could not be checked completely because it contains more than 20 000 keys", " a private key"];
     push(repo.commit_all("keys"), &["origin", "main"]).fails("flood", &told);
 }
 
 #[test]
 fn too_little_memory_is_refused_before_anything_else() {
     let repo = Repo::bare_of_hooks("hostile-little", &[]);
-    for (size, told) in [("10MiB", "name 64MiB or more"), ("0", "name 64MiB or more"), ("x", "expected a size")] {
+    for (size, told) in [("10MiB", "expected 64MiB or more"), ("0", "expected 64MiB or more"), ("x", "expected a size")]
+    {
         let ran = repo.keyradius(&["hook", "pre-receive", "--memory", size]);
         assert!(ran.code == Some(2) && ran.stderr.contains(told), "{size}: {ran:?}");
     }

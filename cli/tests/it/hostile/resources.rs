@@ -175,12 +175,12 @@ fn more_threads_than_help_are_not_made() {
     shop.file("tree/a.pem", key_pem(1));
     let ran = shop.run(&["scan", "--jobs", "100000", "tree"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.contains(" threads, not 100000: more would only wait for each other"), "{ran:?}");
+    assert!(ran.stderr.contains(" threads instead of 100000: more would only wait for each other"), "{ran:?}");
     shop.file("keyradius.toml", "[scan]\njobs = 100000\n");
     let ran = shop.run(&["scan", "tree"]);
-    assert!(ran.stderr.contains(" threads, not 100000: "), "{ran:?}");
+    assert!(ran.stderr.contains(" threads instead of 100000: "), "{ran:?}");
     let ran = shop.run(&["scan", "--jobs", "2", "tree"]);
-    assert!(!ran.stderr.contains(" threads, not "), "{ran:?}");
+    assert!(!ran.stderr.contains(" threads instead of "), "{ran:?}");
 }
 
 #[cfg(target_os = "linux")]

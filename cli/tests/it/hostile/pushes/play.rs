@@ -332,7 +332,7 @@ impl Game<'_> {
         let (now, there) = (self.server.reachable(), self.server.stored());
         self.say(format!("hook {:?}", verdict.code));
 
-        if verdict.said.contains("panicked") || verdict.said.contains("fault of keyradius") {
+        if verdict.said.contains("panicked") || verdict.said.contains("bug in keyradius") {
             self.broken("the hook panicked", &verdict);
         }
         if !matches!(verdict.code, None | Some(0 | 1 | 3)) {

@@ -19,7 +19,7 @@ pub(super) const CASES: &[Case] = &[
             let key = object(r, "blob", key_pem(1).as_bytes());
             push_raw(r, "refs/heads/x", &tip, &[&tip, &root, &x, &key])
         },
-        &[", reachable from no new commit:1"],
+        &[", not reachable from a new commit:1"],
     ),
     (
         "a key in the certificate of a signed push, which git stores",
@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
             r.git(&["config", "user.signingkey", "../signer"]).passes("configured");
             push(r, &["--signed", "-o", &format!("x={}", base64(&key_der(1))), "origin", "HEAD:refs/heads/x"])
         },
-        &[", reachable from no new commit"],
+        &[", not reachable from a new commit"],
     ),
     (
         "a commit that names an object which was there before, unreachable",
@@ -105,7 +105,7 @@ pub(super) const CASES: &[Case] = &[
             r.file("a.pem", key_pem(1)).commit_all("key").file("a.pem", key_pem(1) + "more\n").commit_all("edit");
             push(r, &["origin", "main"])
         },
-        &["this push brings 1 new key", "at    a.pem:1  in commit"],
+        &["this push would add 1 new key", "at    a.pem:1  in commit"],
     ),
     (
         "two branches, one built on the other",
@@ -163,7 +163,7 @@ pub(super) const CASES: &[Case] = &[
             let blob = r.answer(&["rev-parse", "HEAD:a.pem"]);
             push(r, &["origin", "main", &format!("{blob}:refs/tags/x")])
         },
-        &["this push brings 1 new key"],
+        &["this push would add 1 new key"],
     ),
     (
         "the message of a tag",
@@ -275,7 +275,7 @@ pub(super) const CASES: &[Case] = &[
             let other = commit(r, &tree(r, &[]), &["main"]);
             push_raw(r, "refs/heads/x", &other, &[&other, &tree(r, &[]), &key])
         },
-        &[", reachable from no new commit:1"],
+        &[", not reachable from a new commit:1"],
     ),
     (
         "a tree that a shallow push left out, over a key that lies there",
@@ -290,7 +290,7 @@ pub(super) const CASES: &[Case] = &[
             let other = commit(r, &tree(r, &[]), &["main"]);
             push_raw(r, "refs/heads/x", &other, &[&other, &tree(r, &[]), &root])
         },
-        &[", reachable from no new commit:1"],
+        &[", not reachable from a new commit:1"],
     ),
     (
         "a commit upon one whose tree was left out, with that tree over a key that lies there",
@@ -307,7 +307,7 @@ pub(super) const CASES: &[Case] = &[
             let upon = commit(r, &root, &[&lacks]);
             push_raw(r, "refs/heads/x", &upon, &[&upon, &root])
         },
-        &[", reachable from no new commit:1"],
+        &[", not reachable from a new commit:1"],
     ),
     (
         "a file of Chinese characters that git writes as the PEM that they are in UTF-16",
@@ -390,7 +390,7 @@ pub(super) const CASES: &[Case] = &[
             r.file("keyradius.toml", globs).file("a.pem", key_pem(1)).commit_all("key");
             push(r, &["origin", "main"])
         },
-        &["at    a.pem:1  in commit", "Not read on a server: the keyradius.toml of this push"],
+        &["at    a.pem:1  in commit", "Ignored on a server: the keyradius.toml of this push"],
     ),
     (
         "a tree of 20 MB",
@@ -401,7 +401,7 @@ pub(super) const CASES: &[Case] = &[
             let tip = commit(r, &tree(r, &entries), &["main"]);
             push(r, &["origin", &format!("{tip}:refs/heads/x")])
         },
-        &["this push brings 1 new key"],
+        &["this push would add 1 new key"],
     ),
 ];
 
