@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::seam::{ClueReader, Clues};
-use keyradius_detectors::usage::Usage;
+use keyradius_usage::Usage;
 
 /// Largest file that the engine hands over, in bytes.
 const LARGEST: u64 = 1 << 20;

@@ -1,7 +1,7 @@
 //! Choices with a meaning: the format of a report, and what makes a scan fail.
 
 use clap::ValueEnum;
-use keyradius_detectors::radius::{Finding, SecretFinding, Tier};
+use keyradius_judgement::{Finding, SecretFinding, Tier};
 
 use crate::units;
 
@@ -29,7 +29,7 @@ pub(crate) enum Only {
 }
 
 /// Severities below this (in tenths) are notes: shown, and no reason to fail unless asked for by number.
-pub(crate) const NOTE_BELOW: i32 = keyradius_detectors::radius::rank::NOTE;
+pub(crate) const NOTE_BELOW: i32 = keyradius_judgement::rank::NOTE;
 
 /// What makes a scan fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

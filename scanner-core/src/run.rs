@@ -110,7 +110,7 @@ impl<'r> Run<'r> {
     }
 
     /// Counts one object of a git history that was read to its end. `bytes` is its size.
-    pub(crate) fn count_object(&self, bytes: u64) {
+    pub fn count_object(&self, bytes: u64) {
         self.progress.objects.fetch_add(1, Relaxed);
         self.progress.object_bytes.fetch_add(bytes, Relaxed);
     }
@@ -121,18 +121,18 @@ impl<'r> Run<'r> {
     }
 
     /// The anchors, for sources that can tell without building a blob that it holds none.
-    pub(crate) const fn prefilter(&self) -> &'r Prefilter<'r> {
+    pub const fn prefilter(&self) -> &'r Prefilter<'r> {
         self.prefilter
     }
 
     /// Whether something that begins like this is a container that can be opened.
-    pub(crate) fn is_container(&self, start: &[u8]) -> bool {
+    pub fn is_container(&self, start: &[u8]) -> bool {
         self.knowledge.containers.iter().any(|container| container.claims(start))
     }
 
     /// Counts the formats that an input is of by its first bytes and that are not opened. `origin` is `None` for an
     /// object of a git history that is not handed to the sink, because it holds no anchor.
-    pub(crate) fn count_unopened(&self, start: &[u8], origin: Option<&Origin>) {
+    pub fn count_unopened(&self, start: &[u8], origin: Option<&Origin>) {
         self.count_formats(origin, |format| format.begins(start));
     }
 

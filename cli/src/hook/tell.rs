@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use keyradius_core::error::Gap;
+use keyradius_core::hex::hex;
 use keyradius_core::material::Occurrence;
-use keyradius_detectors::radius::{Finding, RoleScore};
+use keyradius_judgement::{Finding, RoleScore};
 
 use super::judge::{Judged, News, SecretNews};
 use crate::allow::Allowance;
 use crate::out;
 use crate::report::words::{escape, plural, protection, wrap};
-use keyradius_core::hex::hex;
 
 /// Columns of running text.
 const WIDTH: usize = 88;

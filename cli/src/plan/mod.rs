@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use keyradius_core::blob::printable_path;
 use keyradius_core::budget::Limits;
-use keyradius_core::git::{self, History, Selection};
 use keyradius_detectors::facts::JoinKey;
+use keyradius_git::{History, Selection};
 
 use crate::args::{ScanArgs, When, is_stdin};
 use crate::config::{self, Config};
@@ -40,7 +40,7 @@ pub(crate) struct Plan {
     /// Stay on one file system.
     pub(crate) one_file_system: bool,
     /// Which part of each history, and how.
-    pub(crate) git: git::Options,
+    pub(crate) git: keyradius_git::Options,
     /// Directories beyond which git looks for no repository either (`GIT_CEILING_DIRECTORIES`, git(1)).
     pub(crate) ceilings: Vec<PathBuf>,
     /// The part of the history that was asked for, as it was typed.
@@ -125,7 +125,7 @@ impl Plan {
                 (None, Some(History::None) | None) => None,
                 (None, Some(_)) => Some("--history"),
             },
-            git: git::Options {
+            git: keyradius_git::Options {
                 selection: Selection {
                     since: args.since.as_ref().map(|since| since.seconds(around.now)),
                     history: args.history.unwrap_or_default(),

@@ -11,8 +11,8 @@ use keyradius_core::budget::Limits;
 use keyradius_core::engine::Engine;
 use keyradius_core::material::Kind;
 use keyradius_corpus::{cases_dir, expect};
-use keyradius_detectors::radius::secrets::severity;
-use keyradius_detectors::secret::{AHEAD, BACK, Check, Format, JOINED, formats};
+use keyradius_judgement::secrets::severity;
+use keyradius_secrets::{AHEAD, BACK, Check, Format, JOINED, formats};
 
 /// Ordinary secrets included.
 static EVERYTHING: LazyLock<Engine<'static>> =
@@ -72,7 +72,7 @@ fn render() -> String {
         classes.entry(-severity(format.class)).or_default().push(format);
     }
     let mut out = format!(
-        "# Ordinary secrets\n\nMade from `detectors/data/secrets.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+        "# Ordinary secrets\n\nMade from `detectors/secrets/data/secrets.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
          secrets`.\n\nTokens and passwords that open something and sign nothing are one class of their own, at the end of every \
          report: one line each, ranked among themselves, never above a key. `--only signing` leaves them out, and then they \
          cost nothing. `keyradius explain ID` says of each what it opens and what to do.\n\n\

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use keyradius_detectors::usage::{CANDIDATES, Described, REFERENCES, described};
+use keyradius_usage::{CANDIDATES, Described, REFERENCES, described};
 
 fn list(items: &[&str]) -> String {
     items.iter().map(|item| format!("`{}`", item.replace('|', "\\|"))).collect::<Vec<_>>().join(" ")
@@ -17,7 +17,7 @@ fn render() -> String {
         groups.entry(rule.group).or_default().push(rule);
     }
     let mut out = format!(
-        "# Files that use keys\n\nMade from `detectors/data/usage.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+        "# Files that use keys\n\nMade from `detectors/usage/data/usage.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
          usage_docs`.\n\nkeyradius reads build scripts, CI configuration and settings by their names: which key a line \
          names, what for, and what may be the password of a keystore. The role counts for a key only if the name leads to \
          it. A line whose spelling was not checked against the tool or its documentation, and one that is commented out, \

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::mapped::{Mapped, Place};
-use crate::read::stored::{array, held, le16, le32};
+use keyradius_readers::mapped::{Mapped, Place};
+use keyradius_readers::stored::{array, held, le16, le32};
 
 /// Android sparse images.
 #[derive(Debug)]

@@ -9,8 +9,7 @@ use std::ops::ControlFlow;
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::stored::{Exactly, Stream, number, until_zero};
+use keyradius_readers::stored::{Exactly, Stream, number, until_zero};
 
 /// `ar` archives.
 #[derive(Debug)]
@@ -162,7 +161,7 @@ fn long_name<'a>(names: &'a [u8], digits: &[u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{Seen, open, open_into, torture};
+    use crate::collect::{Seen, open, open_into, torture};
 
     fn member(name: &str, content: &str) -> String {
         let pad = if content.len() % 2 == 1 { "\n" } else { "" };

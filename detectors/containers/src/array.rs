@@ -11,10 +11,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_readers::locate;
 use zeroize::Zeroizing;
 
 use super::digits::MIN_BYTES;
-use crate::read::locate;
 
 /// Arrays of bytes in source code.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use std::ops::ControlFlow;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::{Exactly, held, le32};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::folders::MOST_PATH;
-use crate::read::stored::{Exactly, held, le32};
 
 /// `asar` archives.
 #[derive(Debug)]
@@ -273,7 +273,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::collect::{open, torture};
 
     fn archive(header: &str, content: &str) -> Vec<u8> {
         let length = header.len() as u32;

@@ -14,11 +14,11 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_readers::literal::{self, Joint};
+use keyradius_readers::text::{Decoder, digit, is_soft_break};
+use keyradius_readers::written;
 
 use super::starts;
-use crate::read::literal::{self, Joint};
-use crate::read::text::{Decoder, digit, is_soft_break};
-use crate::read::written;
 
 /// base64 runs.
 #[derive(Debug)]

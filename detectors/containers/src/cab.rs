@@ -10,9 +10,8 @@ use flate2::{Decompress, FlushDecompress};
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::{Exactly, held, le16, le32, until_zero};
 use lzxd::{Lzxd, WindowSize};
-
-use crate::read::stored::{Exactly, held, le16, le32, until_zero};
 
 /// Windows cabinets.
 #[derive(Debug)]
@@ -314,7 +313,7 @@ impl Read for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::collect::{open, torture};
 
     /// A cabinet of one folder: blocks as they are packed, with their lengths, and files by name, place and size.
     fn cabinet(kind: u16, blocks: &[(Vec<u8>, usize)], files: &[(&str, u32, u32, u16)]) -> Vec<u8> {

@@ -8,8 +8,7 @@ use cfb::CompoundFile;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::stored::{Exactly, held, le16, le32};
+use keyradius_readers::stored::{Exactly, held, le16, le32};
 
 /// Compound files.
 #[derive(Debug)]
@@ -180,7 +179,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::read::stored::collect::{Seen, open, torture};
+    use crate::collect::{Seen, open, torture};
 
     fn file(streams: &[(&str, &[u8])]) -> Vec<u8> {
         let mut file = CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();

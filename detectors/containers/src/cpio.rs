@@ -8,8 +8,7 @@ use std::io::Read;
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::stored::{Exactly, Stream, be16, le16, number, until_zero};
+use keyradius_readers::stored::{Exactly, Stream, be16, le16, number, until_zero};
 
 /// `cpio` archives.
 #[derive(Debug)]
@@ -200,7 +199,7 @@ impl Header {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{Seen, open, open_into, torture};
+    use crate::collect::{Seen, open, open_into, torture};
 
     fn pad(bytes: &mut Vec<u8>, unit: usize) {
         bytes.resize(bytes.len().next_multiple_of(unit), 0);

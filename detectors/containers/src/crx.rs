@@ -7,8 +7,7 @@ use std::io::Read;
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::stored::{Stream, le32};
+use keyradius_readers::stored::{Stream, le32};
 
 /// Chrome extensions.
 #[derive(Debug)]
@@ -71,7 +70,7 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::collect::{open, torture};
 
     #[test]
     fn both_versions() {

@@ -10,8 +10,7 @@ use std::ops::ControlFlow;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::stored::{Dense, held, le16, le32, le64};
+use keyradius_readers::stored::{Dense, held, le16, le32, le64};
 
 /// Partitioned disks.
 #[derive(Debug)]
@@ -219,7 +218,7 @@ fn logical(bytes: &Cursor, extended: u64, found: &mut Vec<Partition>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::collect::{open, torture};
 
     fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
         bytes[at..at + what.len()].copy_from_slice(what);

@@ -10,10 +10,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_readers::{literal, locate};
 use zeroize::Zeroizing;
 
 use super::digits::{self, MIN_BYTES};
-use crate::read::{literal, locate};
 
 /// String literals of escaped bytes.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ mod volume;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::{Dense, Exactly};
 
 use super::folders::{End, Folders};
-use crate::read::stored::{Dense, Exactly};
 use volume::{Kind, SUPERBLOCK, Volume};
 
 /// ext2, ext3 and ext4 file systems.
@@ -139,7 +139,7 @@ fn entry(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::collect::{open, torture};
 
     const BLOCK: usize = 1024;
 

@@ -10,9 +10,9 @@ use std::io::{self, Read};
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::{Dense, Exactly, held, le16, le32};
 
 use super::folders::{End, Folders};
-use crate::read::stored::{Dense, Exactly, held, le16, le32};
 
 /// FAT file systems.
 #[derive(Debug)]

@@ -162,7 +162,7 @@ fn join(path: &mut Vec<u8>, name: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::Seen;
+    use crate::collect::Seen;
 
     #[test]
     fn a_walk_goes_down_before_it_goes_on() {

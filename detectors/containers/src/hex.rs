@@ -13,11 +13,11 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_readers::locate;
 use zeroize::Zeroizing;
 
 use super::digits::{MIN_BYTES, SPACED, byte};
 use super::{hexdump, starts};
-use crate::read::locate;
 
 /// Runs of hexadecimal pairs.
 #[derive(Debug)]

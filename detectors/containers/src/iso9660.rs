@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::{Exactly, be16, held, le16, le32};
 
 use super::folders::{End, Folders};
-use crate::read::stored::{Exactly, be16, held, le16, le32};
 
 /// ISO 9660 images.
 #[derive(Debug)]
@@ -395,7 +395,7 @@ fn without_version(name: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::collect::{open, torture};
 
     /// A directory record: name, sector, bytes, flags, system use.
     fn record(name: &[u8], sector: u32, size: u32, flags: u8, system_use: &[u8]) -> Vec<u8> {

@@ -11,6 +11,8 @@ mod base64;
 mod bzip2;
 mod cab;
 mod cfb;
+#[cfg(test)]
+mod collect;
 mod compressed;
 mod cpio;
 mod crx;
@@ -31,7 +33,7 @@ mod lzma;
 mod openpgp_compressed;
 mod openpgp_packets;
 mod percent;
-pub(crate) mod program;
+mod program;
 mod qcow2;
 mod quoted_printable;
 mod reencoded;
@@ -43,7 +45,7 @@ mod squashfs;
 mod starts;
 mod tar;
 mod uboot;
-pub(crate) mod unopened;
+mod unopened;
 mod utf16;
 mod vhd;
 mod vmdk;
@@ -52,6 +54,10 @@ mod zip;
 mod zstd;
 
 use keyradius_core::seam::{Container, Unwrapper};
+
+pub use program::Sections;
+pub use starts::STARTS;
+pub use unopened::UNOPENED;
 
 /// Every unwrapper.
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[

@@ -12,9 +12,9 @@ use bzip2::bufread::BzDecoder;
 use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::openpgp;
 
 use super::compressed::{BZIP2, READ, only_member, peek};
-use crate::read::openpgp;
 
 /// Compressed data packets at the start of a file, or of what a wrapper contains.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Container, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_readers::openpgp;
 
 use super::openpgp_compressed::{OpenPgpCompressed, is_packet};
-use crate::read::openpgp;
 
 /// Compressed data packets after other packets.
 #[derive(Debug)]

@@ -142,7 +142,7 @@ fn pe_sections(head: &[u8]) -> Option<Vec<Section>> {
 
 /// Tells where in a program something lies.
 #[derive(Debug)]
-pub(crate) struct Sections;
+pub struct Sections;
 
 /// Most bytes read of a program to tell its sections. A larger one is told by offset alone.
 const PROGRAM: u64 = 256 << 20;

@@ -8,8 +8,7 @@ use std::io::Read;
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::stored::{Stream, be32};
+use keyradius_readers::stored::{Stream, be32};
 
 /// RPM packages.
 #[derive(Debug)]
@@ -86,7 +85,7 @@ fn header_length(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{Seen, open, open_into, torture};
+    use crate::collect::{Seen, open, open_into, torture};
 
     fn package() -> Vec<u8> {
         let mut bytes = [MAGIC, &[3, 0, 0, 0]].concat();

@@ -16,10 +16,10 @@ use flate2::Crc;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::{le32, le64};
 use sevenz_rust2::{Archive, Block, BlockDecoder, Coder, EncoderMethod, Error, Password};
 
 use super::compressed::{BESIDE, BZIP2};
-use crate::read::stored::{le32, le64};
 use header::{Counts, DAMAGED, ENCODED, Refused};
 
 /// 7z archives.

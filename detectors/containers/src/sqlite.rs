@@ -3,7 +3,7 @@
 //!
 //! Members are called `table/row/column`; what is left of deleted rows `page 7/row/column number`, and bytes that belong
 //! to no row any more `page 7/free`. The databases of NSS are no containers: their rows only make sense together, and a
-//! detector of their own reads them (`format/nss.rs`).
+//! detector of their own reads them (`formats/nss`).
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -12,11 +12,10 @@ use std::ops::ControlFlow;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::nss;
-use crate::read::sqlite::leftover::Left;
-use crate::read::sqlite::record::{Record, Type};
-use crate::read::sqlite::{Database, MAGIC};
+use keyradius_readers::nss;
+use keyradius_readers::sqlite::leftover::Left;
+use keyradius_readers::sqlite::record::{Record, Type};
+use keyradius_readers::sqlite::{Database, MAGIC};
 
 /// SQLite databases.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use std::rc::Rc;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::{Exactly, held, le16, le32, le64};
 
 use super::folders::{End, Folders};
-use crate::read::stored::{Exactly, held, le16, le32, le64};
 
 /// squashfs file systems.
 #[derive(Debug)]

@@ -7,8 +7,7 @@
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::stored::{Exactly, be32, held, until_zero};
+use keyradius_readers::stored::{Exactly, be32, held, until_zero};
 
 /// U-Boot images.
 #[derive(Debug)]
@@ -216,7 +215,7 @@ fn is_payload(path: &[Vec<u8>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::collect::{open, torture};
 
     fn image(kind: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = LEGACY.to_vec();

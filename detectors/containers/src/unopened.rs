@@ -6,7 +6,7 @@
 use keyradius_core::seam::Unopened;
 
 /// Magic numbers at their places.
-pub(crate) const UNOPENED: &[Unopened] = &[
+pub const UNOPENED: &[Unopened] = &[
     Unopened::new("git_pack", 0, b"PACK\0\0\0\x02"),
     // Read as a repository where it is a file of its own; a blob or a member of an archive is not.
     Unopened::new("git_bundle", 0, b"# v2 git bundle\n"),

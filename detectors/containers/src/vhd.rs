@@ -6,9 +6,8 @@ use std::sync::Arc;
 use keyradius_core::error::Malformed;
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-
-use crate::read::mapped::{Mapped, Place, Table};
-use crate::read::stored::{be32, be64, held};
+use keyradius_readers::mapped::{Mapped, Place, Table};
+use keyradius_readers::stored::{be32, be64, held};
 
 /// Dynamic disks of Virtual PC.
 #[derive(Debug)]

@@ -4,11 +4,11 @@ use std::io::{self, Read};
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::le32;
 use lzma_rust2::XzReader;
 
 use super::compressed::joined::{self, Input, Stream};
 use super::compressed::{peek, xz_dictionary};
-use crate::read::stored::le32;
 
 /// xz streams.
 #[derive(Debug)]

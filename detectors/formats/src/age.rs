@@ -7,12 +7,11 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::chance::looks_random;
+use keyradius_readers::proof;
+use keyradius_readers::public::{self, PublicKey, Raw};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
-
-use crate::read::chance::looks_random;
-use crate::read::proof;
-use crate::read::public::{self, PublicKey, Raw};
 
 /// age identities.
 #[derive(Debug)]
@@ -77,10 +76,6 @@ impl Detector for Age {
         }
         out.found(material);
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"AGE-SECRET-KEY-", b"# created: "]
     }
 }
 

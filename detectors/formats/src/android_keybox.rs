@@ -7,8 +7,7 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Label};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::{armor, carrier, private};
+use keyradius_readers::{armor, carrier, private};
 
 /// Attestation keys of Android.
 #[derive(Debug)]
@@ -81,12 +80,12 @@ fn quoted(text: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use keyradius_core::material::{Material, Proof};
+    use keyradius_readers::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE};
+    use keyradius_readers::curves;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE};
-    use crate::read::curves;
-    use crate::read::text::base64;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&AndroidKeybox, "keybox.xml", text, &[ANCHOR])

@@ -7,10 +7,9 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::cursor::Cursor;
-use crate::read::montgomery;
-use crate::read::public::{self, PublicKey};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::montgomery;
+use keyradius_readers::public::{self, PublicKey};
 
 /// Public keys of Android Verified Boot.
 #[derive(Debug)]

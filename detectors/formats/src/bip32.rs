@@ -7,8 +7,7 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::wallet;
+use keyradius_readers::wallet;
 
 /// Extended private keys.
 #[derive(Debug)]
@@ -83,10 +82,6 @@ impl Detector for Bip32 {
         out.found(material);
         Ok(())
     }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"xprv"]
-    }
 }
 
 #[cfg(test)]
@@ -94,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::wallet::tests::encode;
+    use crate::samples::base58check as encode;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&Bip32, "k", text, &ANCHORS)

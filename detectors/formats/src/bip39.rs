@@ -12,10 +12,9 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::wallet;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
-
-use crate::read::wallet;
 
 /// Mnemonics.
 #[derive(Debug)]
@@ -55,9 +54,8 @@ type Numbers = Zeroizing<Vec<u16>>;
 /// Bits of a word.
 const BITS: usize = 11;
 
-static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    include_str!("../../data/bip39-english.txt").lines().filter(|line| !line.starts_with('#')).collect()
-});
+static WORDS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| include_str!("../data/bip39-english.txt").lines().filter(|line| !line.starts_with('#')).collect());
 
 impl Detector for Bip39 {
     fn about(&self) -> &'static About {
@@ -176,11 +174,11 @@ fn master(words: &[u16]) -> Zeroizing<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Identity;
 
     use super::*;
     use crate::ask;
-    use keyradius_core::hex::hex;
 
     fn inspect(text: &str) -> Vec<Material> {
         ask::every(&Bip39, ".env", text)

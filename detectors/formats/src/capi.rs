@@ -8,8 +8,7 @@
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::capi::Key;
+use keyradius_readers::capi::Key;
 
 /// CryptoAPI key blobs.
 #[derive(Debug)]
@@ -57,10 +56,6 @@ impl Detector for Capi {
         material.span = start..start + key.consumed;
         out.found(material);
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"\x07\x02\0\0\0"]
     }
 }
 

@@ -2,7 +2,7 @@
 //! `CngKey.Export` write them.
 //!
 //! The magic numbers are four letters, which stand in every program that uses them. So a blob counts only if a part of it
-//! that signs is proven (`read/signs.rs`), or what the header bounds leaves no doubt: a whole RSA blob, a point on its curve
+//! that signs is proven (`readers/signs.rs`), or what the header bounds leaves no doubt: a whole RSA blob, a point on its curve
 //! before a scalar, a file of the length of an EC blob, a group of the order q. At the start of a file every kind is looked for;
 //! elsewhere, to keep scans quick, those that have a longer beginning in common: RSA of 2048, 3072 and 4096 bits with the
 //! usual exponent, and ECDSA on the NIST curves.
@@ -11,13 +11,12 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::capi::Little;
-use crate::read::curves::{self, Curve};
-use crate::read::number;
-use crate::read::proof;
-use crate::read::public::{Domain, PublicKey};
-use crate::read::signs::{self, Fit, Private};
+use keyradius_readers::capi::Little;
+use keyradius_readers::curves::{self, Curve};
+use keyradius_readers::number;
+use keyradius_readers::proof;
+use keyradius_readers::public::{Domain, PublicKey};
+use keyradius_readers::signs::{self, Fit, Private};
 
 /// CNG key blobs.
 #[derive(Debug)]
@@ -99,10 +98,6 @@ impl Detector for Cng {
         out.found(material);
         Ok(())
     }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"RSA2"]
-    }
 }
 
 /// secp256r1, secp384r1 and secp521r1: content of their OIDs, and the size of their numbers in bytes.
@@ -114,7 +109,7 @@ type Half = (keyradius_core::material::PublicHalf, Fit);
 
 /// BCRYPT_RSAKEY_BLOB; `full` has what follows from the primes too. Numbers big-endian.
 fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
-    /// As for other RSA keys (`read/private.rs`), and the largest exponent that Windows takes.
+    /// As for other RSA keys (`readers/private.rs`), and the largest exponent that Windows takes.
     const BITS: std::ops::RangeInclusive<u32> = 256..=16_384;
     const MAX_EXPONENT: usize = 8;
     let bits = fields.u32("BitLength")?;

@@ -11,10 +11,9 @@ use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::capi::Little;
-use crate::read::number;
-use crate::read::public::{self, PublicKey};
+use keyradius_readers::capi::Little;
+use keyradius_readers::number;
+use keyradius_readers::public::{self, PublicKey};
 
 /// CryptoAPI key containers.
 #[derive(Debug)]

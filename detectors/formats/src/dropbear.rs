@@ -7,9 +7,8 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::cursor::Cursor;
-use crate::read::{signs, ssh};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::{signs, ssh};
 
 /// Private keys of Dropbear.
 #[derive(Debug)]
@@ -55,20 +54,16 @@ impl Detector for Dropbear {
         out.found(material);
         Ok(())
     }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"\0\0\0\x07ssh-", b"\0\0\0\x0bssh-"]
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use keyradius_core::material::Proof;
+    use keyradius_readers::public::Raw;
+    use keyradius_readers::{curves, proof};
 
     use super::*;
     use crate::ask;
-    use crate::read::public::Raw;
-    use crate::read::{curves, proof};
 
     fn strings(fields: &[&[u8]]) -> Vec<u8> {
         fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), *field].concat()).collect()

@@ -7,11 +7,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ber::{self, BerReader, SEQUENCE};
-use crate::read::number;
-use crate::read::public::{self, PublicKey};
-use crate::read::x509;
+use keyradius_readers::ber::{self, BerReader, SEQUENCE};
+use keyradius_readers::number;
+use keyradius_readers::public::{self, PublicKey};
+use keyradius_readers::x509;
 
 /// Signature lists of UEFI.
 #[derive(Debug)]

@@ -8,11 +8,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Kind, Label, Material, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::carrier;
+use keyradius_readers::object::Object;
 
 use zeroize::Zeroizing;
-
-use crate::read::carrier;
-use crate::read::object::Object;
 
 /// Keystores of Ethereum.
 #[derive(Debug)]
@@ -61,10 +60,6 @@ impl Detector for EthereumKeystore {
         material.labels.extend(names.into_iter().filter_map(label));
         out.found(material);
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"{\"address\"", b"{\"crypto\""]
     }
 }
 

@@ -6,13 +6,12 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::ber::{BIT_STRING, BerReader, INTEGER, SEQUENCE};
+use keyradius_readers::chance::looks_random;
+use keyradius_readers::curves::{self, Curve};
+use keyradius_readers::locate;
+use keyradius_readers::public::{self, Domain, PublicKey};
 use sha2::{Digest, Sha256};
-
-use crate::read::ber::{BIT_STRING, BerReader, INTEGER, SEQUENCE};
-use crate::read::chance::looks_random;
-use crate::read::curves::{self, Curve};
-use crate::read::locate;
-use crate::read::public::{self, Domain, PublicKey};
 
 /// Keys of pkg.
 #[derive(Debug)]
@@ -117,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::ber::encode;
+    use keyradius_readers::ber::encode;
 
     fn key(curve: &[u8], public: u8, key: &[u8]) -> Vec<u8> {
         let text = |text: &[u8]| encode(UTF8_STRING, &[text]);

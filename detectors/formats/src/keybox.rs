@@ -9,9 +9,8 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::cursor::Cursor;
-use crate::read::{openpgp, x509};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::{openpgp, x509};
 
 /// GnuPG keyboxes.
 #[derive(Debug)]

@@ -10,14 +10,13 @@ use std::ops::Range;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Remark, Uses,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::cursor::Cursor;
-use crate::read::{carrier, x509};
-use keyradius_core::hex::hex;
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::{carrier, x509};
 
 /// Keychains of macOS.
 #[derive(Debug)]

@@ -2,6 +2,12 @@
 //!
 //! A new format is a file or folder here, and two lines on this page: its module, and its place in [`DETECTORS`].
 
+#[cfg(test)]
+pub(crate) mod ask;
+#[cfg(test)]
+pub(crate) mod samples;
+pub(crate) mod unlock;
+
 mod age;
 mod android_keybox;
 mod avb;

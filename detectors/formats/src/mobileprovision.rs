@@ -8,10 +8,9 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ber::{self, BerReader, INTEGER, OID, SEQUENCE, SET, context};
-use crate::read::text::{Decoder, digit};
-use crate::read::{locate, x509};
+use keyradius_readers::ber::{self, BerReader, INTEGER, OID, SEQUENCE, SET, context};
+use keyradius_readers::text::{Decoder, digit};
+use keyradius_readers::{locate, x509};
 
 /// Provisioning profiles.
 #[derive(Debug)]
@@ -134,8 +133,8 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::ber::{BIT_STRING, OCTET_STRING, encode};
-    use crate::read::text::base64;
+    use keyradius_readers::ber::{BIT_STRING, OCTET_STRING, encode};
+    use keyradius_readers::text::base64;
 
     /// As little of a certificate as can be read.
     fn certificate() -> Vec<u8> {

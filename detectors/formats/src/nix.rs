@@ -14,9 +14,8 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::signs;
-use crate::read::text::{Decoder, digit};
+use keyradius_readers::signs;
+use keyradius_readers::text::{Decoder, digit};
 
 /// Signing keys of Nix.
 #[derive(Debug)]
@@ -115,15 +114,15 @@ fn is_key_file(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Proof;
     use keyradius_core::material::Remark;
+    use keyradius_readers::proof;
+    use keyradius_readers::public::Raw;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::proof;
-    use crate::read::public::Raw;
-    use crate::read::text::base64;
-    use keyradius_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         inspect_as("k", text)

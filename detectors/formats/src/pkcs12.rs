@@ -12,10 +12,10 @@ use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Locked, Material, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::ber::{BerReader, SEQUENCE};
+use keyradius_readers::pkcs12::Pfx;
+use keyradius_readers::{armor, carrier, locate};
 
-use crate::read::ber::{BerReader, SEQUENCE};
-use crate::read::pkcs12::Pfx;
-use crate::read::{armor, carrier, locate};
 use crate::unlock::pkcs12::Store;
 
 /// PKCS#12 keystores.

@@ -6,8 +6,7 @@
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::{armor, carrier, locate, private};
+use keyradius_readers::{armor, carrier, locate, private};
 
 /// PKCS#8 private keys, not encrypted.
 #[derive(Debug)]

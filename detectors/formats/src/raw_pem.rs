@@ -8,13 +8,12 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::armor::{self, Armor};
-use crate::read::chance;
-use crate::read::cursor::Cursor;
-use crate::read::public::{self, Domain, PublicKey, Raw};
-use crate::read::text::base64;
-use crate::read::{carrier, curves, proof, signs};
+use keyradius_readers::armor::{self, Armor};
+use keyradius_readers::chance;
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::public::{self, Domain, PublicKey, Raw};
+use keyradius_readers::text::base64;
+use keyradius_readers::{carrier, curves, proof, signs};
 
 /// Bare keys in PEM.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! serialised RSAParameters in XML or JSON (the `tempkey.rsa` of IdentityServer).
 //!
 //! The anchor is a name that only such keys have. From there the numbers beside it are collected by their names, whatever
-//! stands between name and value: tags, quotes, or either one escaped. A part that signs is enough (`read/signs.rs`); numbers
+//! stands between name and value: tags, quotes, or either one escaped. A part that signs is enough (`readers/signs.rs`); numbers
 //! that fit in nothing count if they have all the sizes of a key. Keys in XML signatures have their public numbers only and no such name beside them.
 
 use std::ops::Range;
@@ -11,13 +11,12 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::number;
+use keyradius_readers::proof;
+use keyradius_readers::public::PublicKey;
+use keyradius_readers::signs::{self, Fit, Private};
+use keyradius_readers::text::{Decoder, digit};
 use zeroize::Zeroizing;
-
-use crate::read::number;
-use crate::read::proof;
-use crate::read::public::PublicKey;
-use crate::read::signs::{self, Fit, Private};
-use crate::read::text::{Decoder, digit};
 
 /// RSA and DSA keys of .NET in XML and JSON.
 #[derive(Debug)]
@@ -85,10 +84,6 @@ impl Detector for RsaXml {
         material.protection = Some(Protection::plaintext());
         out.found(material);
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"<RSAKeyValue>", b"<?xml "]
     }
 }
 
@@ -230,12 +225,11 @@ fn value(window: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
 mod tests {
     use keyradius_core::blob::Origin;
     use keyradius_core::material::Proof;
-
     use keyradius_core::material::Remark;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::text::base64;
 
     /// (2^521 - 1)^2, a product whose factors are known, with e = 7.
     fn names() -> Vec<(&'static str, String)> {

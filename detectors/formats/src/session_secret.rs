@@ -2,7 +2,7 @@
 //! `machineKey`, `JWT_SECRET` and their like.
 //!
 //! There is no structure to prove. What speaks for a find is the name of the setting (`data/session-secrets.toml`), that a
-//! value is assigned to it here and now, and that the value is hard to guess (`read/symmetric.rs`). Everything that only
+//! value is assigned to it here and now, and that the value is hard to guess (`readers/symmetric.rs`). Everything that only
 //! says where the value comes from (a variable, a call, a template, a vault) is no secret, and nor is what people write
 //! until they have one. Such a key has no public half: its identity is a digest, so that copies are told to be copies.
 
@@ -11,13 +11,13 @@ mod value;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::unhex;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::object::decode;
+use keyradius_readers::symmetric;
 use zeroize::Zeroizing;
 
-use crate::read::object::decode;
-use crate::read::symmetric;
-use keyradius_core::hex::unhex;
 use setting::{Form, Rule, Setting};
 
 /// Signing secrets of applications.

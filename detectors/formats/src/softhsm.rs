@@ -7,17 +7,16 @@
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark, Uses,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::pkcs11::{self, Attributes};
+use keyradius_readers::{carrier, x509};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
-
-use crate::read::cursor::Cursor;
-use crate::read::pkcs11::{self, Attributes};
-use crate::read::{carrier, x509};
-use keyradius_core::hex::hex;
 
 /// SoftHSM objects.
 #[derive(Debug)]

@@ -14,10 +14,9 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::chance::looks_random;
+use keyradius_readers::signs;
 use zeroize::Zeroizing;
-
-use crate::read::chance::looks_random;
-use crate::read::signs;
 
 /// Solana key pairs.
 #[derive(Debug)]
@@ -127,14 +126,14 @@ fn array(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usize>)> 
 
 #[cfg(test)]
 mod tests {
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Proof;
     use keyradius_core::material::Remark;
+    use keyradius_readers::proof;
+    use keyradius_readers::public::Raw;
 
     use super::*;
     use crate::ask;
-    use crate::read::proof;
-    use crate::read::public::Raw;
-    use keyradius_core::hex::hex;
 
     fn inspect(text: &str, anchor: Anchor) -> Result<Vec<Material>, Malformed> {
         inspect_as("id.json", text, anchor)

@@ -5,10 +5,9 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, PublicHalf};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ber::{BerReader, SEQUENCE};
-use crate::read::public::{self, PublicKey};
-use crate::read::{armor, carrier, locate};
+use keyradius_readers::ber::{BerReader, SEQUENCE};
+use keyradius_readers::public::{self, PublicKey};
+use keyradius_readers::{armor, carrier, locate};
 
 /// Public keys.
 #[derive(Debug)]

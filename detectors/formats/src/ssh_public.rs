@@ -8,9 +8,8 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, PublicHalf, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ssh;
-use crate::read::text::{Decoder, digit};
+use keyradius_readers::ssh;
+use keyradius_readers::text::{Decoder, digit};
 
 /// Public keys of SSH.
 #[derive(Debug)]

@@ -11,9 +11,8 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::object::Object;
-use crate::read::{signs, wallet};
+use keyradius_readers::object::Object;
+use keyradius_readers::{signs, wallet};
 
 /// Keys of Tendermint and CometBFT.
 #[derive(Debug)]
@@ -79,21 +78,17 @@ impl Detector for Tendermint {
         out.found(material);
         Ok(())
     }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"{\"priv_key\":{"]
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use keyradius_core::blob::Origin;
     use keyradius_core::material::Proof;
+    use keyradius_readers::proof;
+    use keyradius_readers::public::Raw;
+    use keyradius_readers::text::base64;
 
     use super::*;
-    use crate::read::proof;
-    use crate::read::public::Raw;
-    use crate::read::text::base64;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         let origin = Origin::file("k");

@@ -7,11 +7,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::chance::looks_random;
+use keyradius_readers::public::{self, PublicKey, Raw};
 use sha3::{Digest, Sha3_256};
 use zeroize::Zeroizing;
-
-use crate::read::chance::looks_random;
-use crate::read::public::{self, PublicKey, Raw};
 
 /// Keys of Tor.
 #[derive(Debug)]
@@ -64,10 +63,6 @@ impl Detector for Tor {
         out.found(material);
         Ok(())
     }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"== ed25519"]
-    }
 }
 
 /// The address: public key, two bytes of a checksum and the version, in base32 (rend-spec-v3, ONIONADDRESS).
@@ -94,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::proof::tests::RFC8032_SEED as SEED;
+    use crate::samples::RFC8032_SEED as SEED;
     use keyradius_core::hex::hex;
 
     fn file() -> Vec<u8> {

@@ -11,12 +11,11 @@ use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Uses,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, context};
-use crate::read::cursor::Cursor;
-use crate::read::number;
-use crate::read::public::{self, Domain, PublicKey};
-use crate::read::{armor, carrier, curves, locate};
+use keyradius_readers::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, context};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::number;
+use keyradius_readers::public::{self, Domain, PublicKey};
+use keyradius_readers::{armor, carrier, curves, locate};
 
 /// TPM 2.0 keys.
 #[derive(Debug)]
@@ -200,7 +199,7 @@ fn sized<'a>(fields: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Ma
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::ber::encode;
+    use keyradius_readers::ber::encode;
 
     /// A made up modulus: odd, of the right size.
     fn area(bits: u16, last: u8) -> Vec<u8> {

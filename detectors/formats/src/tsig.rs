@@ -5,11 +5,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::chance::looks_random;
+use keyradius_readers::members;
+use keyradius_readers::text::{Decoder, digit};
 use sha2::{Digest, Sha256};
-
-use crate::read::chance::looks_random;
-use crate::read::members;
-use crate::read::text::{Decoder, digit};
 
 /// TSIG keys.
 #[derive(Debug)]
@@ -71,10 +70,6 @@ impl Detector for Tsig {
         out.found(material);
         Ok(())
     }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"key \""]
-    }
 }
 
 /// `key "name" ` at the end of what stands before the brace: where it begins, and the name.
@@ -111,7 +106,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::text::base64;
+    use keyradius_readers::text::base64;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&Tsig, "named.conf", text, &[ANCHOR])

@@ -7,10 +7,9 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::private::PrivateKey;
-use crate::read::public::{self, PublicKey};
-use crate::read::{montgomery, private};
+use keyradius_readers::private::PrivateKey;
+use keyradius_readers::public::{self, PublicKey};
+use keyradius_readers::{montgomery, private};
 
 /// Keys of ChromeOS verified boot.
 #[derive(Debug)]
@@ -89,10 +88,6 @@ impl Detector for Vbprivk {
             _ => private_1(bytes)?,
         });
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"Vb2I"]
     }
 }
 

@@ -9,8 +9,7 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::wallet;
+use keyradius_readers::wallet;
 
 /// Keys in wallet import format.
 #[derive(Debug)]
@@ -136,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::wallet::tests::encode;
+    use crate::samples::base58check as encode;
 
     fn inspect(text: &str) -> Vec<Material> {
         ask::every(&Wif, "k", text)

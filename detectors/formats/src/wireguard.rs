@@ -7,11 +7,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::chance::looks_random;
-use crate::read::proof;
-use crate::read::public::{self, PublicKey, Raw};
-use crate::read::text::{Decoder, digit};
+use keyradius_readers::chance::looks_random;
+use keyradius_readers::proof;
+use keyradius_readers::public::{self, PublicKey, Raw};
+use keyradius_readers::text::{Decoder, digit};
 
 /// WireGuard keys.
 #[derive(Debug)]
@@ -89,10 +88,6 @@ impl Detector for WireGuard {
         out.found(material);
         Ok(())
     }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"[Interface]", b"[NetDev]"]
-    }
 }
 
 /// Where the value of `name =` stands and its length, in either case, behind a line end that may be written out.
@@ -124,11 +119,11 @@ fn value(section: &[u8], name: &[u8]) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use keyradius_core::blob::Origin;
+    use keyradius_core::hex::hex;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::text::base64;
-    use keyradius_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&WireGuard, "wg0.conf", text, &[INTERFACE, NETDEV])

@@ -8,8 +8,7 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::{armor, carrier, locate, x509};
+use keyradius_readers::{armor, carrier, locate, x509};
 
 /// X.509 certificates.
 #[derive(Debug)]

@@ -36,7 +36,7 @@ pub(crate) fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
 /// Judges every private key of the estate, and every public one that should not be trusted; ranked. Made for a hundred thousand
 /// keys: places and certificates are moved from the estate into the findings, and
 /// evidence and weaker hypotheses are left out until [`ledger`] is asked for those of one. Also the public keys that are none.
-pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec<KeyGroup>) {
+pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec<KeyGroup>) {
     let distrusted = distrusted(estate, judge);
     // With their number known: a list that grows is held twice for a moment.
     let mut findings = Vec::with_capacity(keys(estate, &distrusted).count());
@@ -57,7 +57,7 @@ pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Findin
 
 /// The evidence and the weaker hypotheses of a finding of [`classify_all`], from the same estate and tables. What it asks of the
 /// estate was asked while the finding was judged, before the keys were moved out of it.
-pub(crate) fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evidence>, Vec<RoleScore>) {
+pub fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evidence>, Vec<RoleScore>) {
     let Some(name) =
         finding.ciphertext_sha256.map(KeyName::Opaque).or(finding.key.map(|key| KeyName::Public(key.key_only)))
     else {

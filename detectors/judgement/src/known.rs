@@ -89,7 +89,7 @@ impl KnownKeys {
     /// Never: a test reads the same text.
     pub fn built_in() -> Self {
         let mut keys = Self::default();
-        let read = keys.add(include_str!("../../data/known-keys.tsv"));
+        let read = keys.add(include_str!("../data/known-keys.tsv"));
         #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
         read.unwrap_or_else(|error| panic!("built-in known keys: {error}"));
         keys
@@ -207,7 +207,7 @@ impl KnownKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radius::Tables;
+    use crate::Tables;
 
     #[test]
     fn the_list_is_whole() {

@@ -3,9 +3,9 @@
 //! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
 
 mod beside;
-pub(crate) mod classify;
+mod classify;
 pub mod estate;
-pub mod evidence;
+mod evidence;
 mod join;
 pub mod known;
 mod link;
@@ -15,20 +15,23 @@ pub mod rank;
 pub mod rules;
 pub mod secrets;
 mod severity;
-pub(crate) mod subject;
+mod subject;
 pub mod tables;
-pub mod weakness;
+pub mod weak;
+mod weakness;
 
 use std::sync::Arc;
 
 use keyradius_core::blob::Origin;
 use keyradius_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
-pub use crate::weak::Weakness;
+pub use classify::{classify_all, ledger};
 pub use estate::{Estate, Use};
 pub use known::{Known, KnownKeys};
 pub use secrets::{SecretFinding, secrets};
+pub use subject::Judge;
 pub use tables::Tables;
+pub use weak::Weakness;
 pub use weakness::{Survey, Weaknesses, survey};
 
 /// Who must act before forged output stops being accepted. Ordered: `T0` is the widest.

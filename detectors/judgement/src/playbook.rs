@@ -16,11 +16,11 @@ pub const HEADINGS: [&str; 7] =
 /// The text of each role, by id.
 macro_rules! texts {
     ($($role:literal)*) => {
-        &[$(($role, include_str!(concat!("../../data/playbooks/", $role, ".md")))),*]
+        &[$(($role, include_str!(concat!("../data/playbooks/", $role, ".md")))),*]
     };
 }
 
-const COMMON: &str = include_str!("../../data/playbooks/_common.md");
+const COMMON: &str = include_str!("../data/playbooks/_common.md");
 
 const TEXTS: &[(&str, &str)] = texts! {
     "artifact_attestation" "bgpsec" "boot_root" "ca_intermediate" "ca_root_private" "ca_root_public" "code_signing"
@@ -236,7 +236,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::radius::Tables;
+    use crate::Tables;
 
     #[test]
     fn every_role_has_a_playbook_and_every_playbook_a_role() {

@@ -140,9 +140,9 @@ pub struct Rules {
 #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
 static BUILT_IN: LazyLock<Rules> = LazyLock::new(|| {
     let read = Rules::read(
-        include_str!("../../data/rules.toml"),
-        include_str!("../../data/sarif.toml"),
-        include_str!("../../data/frameworks.toml"),
+        include_str!("../data/rules.toml"),
+        include_str!("../data/sarif.toml"),
+        include_str!("../data/frameworks.toml"),
     );
     read.unwrap_or_else(|error| panic!("built-in rules: {error}"))
 });
@@ -253,8 +253,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::radius::Tables;
-    use crate::radius::playbook::Playbook;
+    use crate::Tables;
+    use crate::playbook::Playbook;
 
     /// The ids that reports promise.
     const IDS: [&str; 12] = [

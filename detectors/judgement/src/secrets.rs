@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
+use keyradius_core::hex::hex;
 use keyradius_core::material::{Identity, Occurrence, OrdinarySecret, SecretClass, Verdict};
 use sha2::{Digest, Sha256};
 
 use super::Estate;
-use keyradius_core::hex::hex;
 
 /// An ordinary secret, with every place it lies.
 #[derive(Clone, Debug)]

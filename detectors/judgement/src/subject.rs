@@ -11,17 +11,17 @@ use super::{Estate, Evidence, KnownKeys, RoleScore, Tables, Tier, Weaknesses};
 
 /// What findings are judged by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Judge<'a> {
+pub struct Judge<'a> {
     /// Roles and evidence.
-    pub(crate) tables: &'a Tables,
+    pub tables: &'a Tables,
     /// Keys that many people have.
-    pub(crate) known: &'a KnownKeys,
+    pub known: &'a KnownKeys,
     /// What arithmetic says of the keys of the run.
-    pub(crate) weak: &'a Weaknesses,
+    pub weak: &'a Weaknesses,
     /// Whether whoever put a key where it lies has a say in its severity.
-    pub(crate) author: bool,
+    pub author: bool,
     /// The time of the run, seconds since 1970: what is expired follows from it.
-    pub(crate) now: i64,
+    pub now: i64,
 }
 
 /// Everything that is known of a key when its severity is worked out.

@@ -1,4 +1,4 @@
-//! Roles and evidence as data: `detectors/data/*.toml`, compiled in and read once a run.
+//! Roles and evidence as data: `data/*.toml`, compiled in and read once a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -135,7 +135,7 @@ impl Tables {
     ///
     /// Never: a test reads the same text.
     pub fn built_in() -> Self {
-        let read = Self::read(include_str!("../../data/roles.toml"), include_str!("../../data/evidence.toml"));
+        let read = Self::read(include_str!("../data/roles.toml"), include_str!("../data/evidence.toml"));
         #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
         read.unwrap_or_else(|error| panic!("built-in tables: {error}"))
     }

@@ -13,7 +13,8 @@ use super::signs::{self, Fit, Private};
 
 /// The public numbers of `(rsa (n ..)(e ..))` and its kin. A point may be on no curve: the private number signs without it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Numbers<'a> {
+pub enum Numbers<'a> {
+    /// A key that has a SubjectPublicKeyInfo.
     Key(PublicKey<'a>),
     /// Without a SubjectPublicKeyInfo here: ElGamal, and curves that the table does not have. The number that makes it.
     Other(&'a [u8]),
@@ -21,7 +22,7 @@ pub(crate) enum Numbers<'a> {
 
 impl<'a> Numbers<'a> {
     /// The numbers of the list that names the algorithm.
-    pub(crate) fn read(key: &'a Node) -> Result<Self, Malformed> {
+    pub fn read(key: &'a Node) -> Result<Self, Malformed> {
         let number = |name: &'static [u8]| {
             key.value(name).filter(|number| !number.is_empty()).ok_or(Malformed::new("number of a key", 0))
         };
@@ -60,7 +61,7 @@ impl<'a> Numbers<'a> {
 
     /// The public numbers as they stand, where nothing says what the private ones are: a public half, or a digest of what
     /// has none. A point that is on no curve is known by its digest.
-    pub(crate) fn identity(&self) -> Identity {
+    pub fn identity(&self) -> Identity {
         let number: &[u8] = match *self {
             Self::Key(PublicKey::Raw { kind, bytes }) if bytes.len() != kind.len() => bytes,
             Self::Key(PublicKey::Ec { domain: Domain::Named(curve), point }) if curve.decompress(point).is_none() => {
@@ -73,7 +74,7 @@ impl<'a> Numbers<'a> {
     }
 
     /// What the private numbers of a list sign as. `None` where a number is missing, or nothing can be computed.
-    pub(crate) fn signs_as(&self, private: &Node) -> Option<(PublicHalf, Fit)> {
+    pub fn signs_as(&self, private: &Node) -> Option<(PublicHalf, Fit)> {
         let Self::Key(key) = self else { return None };
         let value = |name: &'static [u8]| private.value(name);
         Some(match key {
@@ -102,7 +103,7 @@ impl<'a> Numbers<'a> {
 }
 
 /// The curves whose keys are bare bytes, by the names that libgcrypt and GnuPG write (cipher/ecc-curves.c).
-pub(crate) fn raw_curve(name: &[u8]) -> Option<Raw> {
+pub fn raw_curve(name: &[u8]) -> Option<Raw> {
     Some(match name {
         b"Ed25519" | b"ed25519" | b"1.3.6.1.4.1.11591.15.1" | b"1.3.101.112" => Raw::Ed25519,
         b"Curve25519" | b"cv25519" | b"X25519" | b"1.3.6.1.4.1.3029.1.5.1" | b"1.3.101.110" => Raw::X25519,

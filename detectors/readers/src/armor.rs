@@ -7,7 +7,7 @@
 //! before every other line. What it collects is only a body: whether it is a key is for the format to say.
 //!
 //! GnuPG, PyCryptodome and the decoders of MIME pass over any character that is not a digit. A block with such characters is
-//! read a second time ([`forgiving`]): the digits between its two lines, whatever stands among them.
+//! read a second time (`forgiving`): the digits between its two lines, whatever stands among them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -22,7 +22,7 @@ use super::text::{Decoder, digit, is_soft_break};
 use super::unit::{Unit, unit};
 
 /// The one anchor of everything in PEM.
-pub(crate) const ANCHOR: Anchor = Anchor::anywhere(BEGIN);
+pub const ANCHOR: Anchor = Anchor::anywhere(BEGIN);
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -44,19 +44,19 @@ const MIN_LINE: usize = 16;
 
 /// One block.
 #[derive(Debug)]
-pub(crate) struct Armor {
+pub struct Armor {
     /// RFC 1421 or OpenPGP headers, in order.
     pub(crate) headers: Vec<(String, String)>,
     /// The decoded body, wiped when dropped. May have bytes behind the structure if the END line is missing.
-    pub(crate) body: Zeroizing<Vec<u8>>,
+    pub body: Zeroizing<Vec<u8>>,
     /// The bits of an unfinished byte after the body.
     tail: u8,
     /// Where the block lies, END line included.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
     /// Where the digits of its body lie.
     pub(crate) digits: Range<usize>,
     /// Whether the END line of the same label is there.
-    pub(crate) end_seen: bool,
+    pub end_seen: bool,
     /// Whether more digits follow than are read of one block.
     pub(crate) cut: bool,
     /// Whether the label says that the key is for tests.
@@ -65,7 +65,7 @@ pub(crate) struct Armor {
 
 impl Armor {
     /// What the engine searches of it, whatever a detector makes of it.
-    pub(crate) fn decoded(&self) -> Decoded {
+    pub fn decoded(&self) -> Decoded {
         Decoded {
             kind: "base64",
             span: self.digits.clone(),
@@ -76,7 +76,7 @@ impl Armor {
     }
 
     /// The value of a header, by name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 }
@@ -87,7 +87,7 @@ const TESTING: &str = "TESTING KEY";
 /// The label of the block that begins at `at`, if it is one. Cheap: ask before [`read`].
 ///
 /// `TESTING KEY` in a label is read as `PRIVATE KEY`: anybody can write the word on a key that is in use.
-pub(crate) fn label(bytes: &[u8], at: usize) -> Option<Cow<'_, str>> {
+pub fn label(bytes: &[u8], at: usize) -> Option<Cow<'_, str>> {
     let label = written(bytes, at)?;
     Some(if label.contains(TESTING) { label.replace(TESTING, "PRIVATE KEY").into() } else { label.into() })
 }
@@ -102,13 +102,13 @@ fn written(bytes: &[u8], at: usize) -> Option<&str> {
 }
 
 /// Whether a label promises a private key whose body is DER.
-pub(crate) fn is_der_private(label: &str) -> bool {
+pub fn is_der_private(label: &str) -> bool {
     label.ends_with("PRIVATE KEY")
         && !["OPENSSH", "SSH2", "PGP", "COSIGN", "SIGSTORE", "NEBULA"].iter().any(|word| label.contains(word))
 }
 
 /// Reads the block that begins at `at`.
-pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
+pub fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let label = written(bytes, at).ok_or(Malformed::new("PEM label", at))?;
     let start = at + BEGIN.len() + label.len() + 5;
     let limit = bytes.len().min(start.saturating_add(MAX_TEXT));

@@ -1,7 +1,7 @@
 //! BER as it is found in the wild (X.690): DER, and what NSS, Apple and old tools write instead of it.
 //!
 //! Indefinite lengths, lengths in more octets than needed and negative integers are all accepted: what is asked here is
-//! where a value begins and ends, not whether its writer kept the rules. Nothing recurses deeper than [`MAX_DEPTH`].
+//! where a value begins and ends, not whether its writer kept the rules. Nothing recurses deeper than `MAX_DEPTH`.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,19 @@ use keyradius_core::error::Malformed;
 /// Deepest nesting of indefinite-length values followed. Real ones stay below ten.
 const MAX_DEPTH: usize = 32;
 
-pub(crate) const INTEGER: u8 = 0x02;
-pub(crate) const BIT_STRING: u8 = 0x03;
-pub(crate) const OCTET_STRING: u8 = 0x04;
+/// Universal tag of an INTEGER.
+pub const INTEGER: u8 = 0x02;
+/// Universal tag of a BIT STRING.
+pub const BIT_STRING: u8 = 0x03;
+/// Universal tag of an OCTET STRING.
+pub const OCTET_STRING: u8 = 0x04;
 pub(crate) const NULL: u8 = 0x05;
-pub(crate) const OID: u8 = 0x06;
-pub(crate) const SEQUENCE: u8 = 0x30;
-pub(crate) const SET: u8 = 0x31;
+/// Universal tag of an OBJECT IDENTIFIER.
+pub const OID: u8 = 0x06;
+/// Universal tag of a SEQUENCE, constructed.
+pub const SEQUENCE: u8 = 0x30;
+/// Universal tag of a SET, constructed.
+pub const SET: u8 = 0x31;
 
 /// An OCTET STRING in segments.
 pub(crate) const OCTET_SEGMENTS: u8 = OCTET_STRING | CONSTRUCTED;
@@ -24,41 +30,41 @@ pub(crate) const OCTET_SEGMENTS: u8 = OCTET_STRING | CONSTRUCTED;
 /// The bit of a tag that says that the content is made of values: of segments, for a string.
 const CONSTRUCTED: u8 = 0x20;
 /// Context-specific, constructed, number `n`.
-pub(crate) const fn context(n: u8) -> u8 {
+pub const fn context(n: u8) -> u8 {
     0xa0 | n
 }
 
 /// One value: its tag, its content, and all of its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Value<'a> {
+pub struct Value<'a> {
     /// Identifier octet. Multi-byte tags are not used by any format read here and are refused.
-    pub(crate) tag: u8,
+    pub tag: u8,
     /// Content octets, without the end-of-contents octets of an indefinite length.
-    pub(crate) content: &'a [u8],
+    pub content: &'a [u8],
     /// The whole value, header and end-of-contents included.
-    pub(crate) raw: &'a [u8],
+    pub raw: &'a [u8],
 }
 
 impl<'a> Value<'a> {
     /// Its children, if it is constructed.
-    pub(crate) const fn children(&self) -> BerReader<'a> {
+    pub const fn children(&self) -> BerReader<'a> {
         BerReader::new(self.content)
     }
 
     /// An INTEGER's magnitude without leading zeros. Empty for zero; a negative one is returned as it stands.
-    pub(crate) fn unsigned(&self) -> &'a [u8] {
+    pub fn unsigned(&self) -> &'a [u8] {
         let zeros = self.content.iter().take_while(|&&b| b == 0).count();
         self.content.get(zeros..).unwrap_or_default()
     }
 
     /// A small non-negative INTEGER.
-    pub(crate) fn small(&self) -> Option<u64> {
+    pub fn small(&self) -> Option<u64> {
         let digits = self.unsigned();
         (digits.len() <= 8).then(|| digits.iter().fold(0, |n, &b| n << 8 | u64::from(b)))
     }
 
     /// The octets of an OCTET STRING, joined if it comes in segments (BER constructed form).
-    pub(crate) fn octets(&self) -> Result<Cow<'a, [u8]>, Malformed> {
+    pub fn octets(&self) -> Result<Cow<'a, [u8]>, Malformed> {
         self.joined(0)
     }
 
@@ -96,32 +102,34 @@ fn collect_segments(content: &[u8], spare: usize, joined: &mut Vec<u8>, depth: u
 
 /// Reads one value after the other.
 #[derive(Clone, Debug)]
-pub(crate) struct BerReader<'a> {
+pub struct BerReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> BerReader<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+    /// Reads from the first of these bytes on.
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Position from the start of the slice.
-    pub(crate) const fn at(&self) -> usize {
+    pub const fn at(&self) -> usize {
         self.at
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    /// Whether everything was read.
+    pub const fn is_empty(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
     /// The tag of the next value, if there is one.
-    pub(crate) fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
     /// The next value, whatever it is.
-    pub(crate) fn any(&mut self) -> Result<Value<'a>, Malformed> {
+    pub fn any(&mut self) -> Result<Value<'a>, Malformed> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let value = parse(rest, 0).map_err(|e| Malformed::new(e.what, self.at + e.at))?;
         self.at += value.raw.len();
@@ -129,12 +137,12 @@ impl<'a> BerReader<'a> {
     }
 
     /// The next value, which must have this tag; `what` names it in the error.
-    pub(crate) fn value(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
+    pub fn value(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
         if self.peek() == Some(tag) { self.any() } else { Err(Malformed::new(what, self.at)) }
     }
 
     /// The value that bytes begin with, which must have this tag, as far as it is there; and whether it goes on after their end.
-    pub(crate) fn cut(bytes: &'a [u8], tag: u8, what: &'static str) -> Result<(Value<'a>, bool), Malformed> {
+    pub fn cut(bytes: &'a [u8], tag: u8, what: &'static str) -> Result<(Value<'a>, bool), Malformed> {
         let wrong = Malformed::new(what, 0);
         let (own, start, length) = header(bytes)?;
         let content = bytes.get(start..).unwrap_or_default();
@@ -146,18 +154,18 @@ impl<'a> BerReader<'a> {
     }
 
     /// The next value, which must be a string with this tag, in one piece or in segments.
-    pub(crate) fn string(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
+    pub fn string(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
         if self.peek() == Some(tag | CONSTRUCTED) { self.any() } else { self.value(tag, what) }
     }
 
     /// The next value if it has this tag.
-    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Value<'a>>, Malformed> {
+    pub fn optional(&mut self, tag: u8) -> Result<Option<Value<'a>>, Malformed> {
         if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
     }
 }
 
 /// Parses one value at the start of `bytes`.
-pub(crate) fn parse(bytes: &[u8], depth: usize) -> Result<Value<'_>, Malformed> {
+pub fn parse(bytes: &[u8], depth: usize) -> Result<Value<'_>, Malformed> {
     let (tag, header, length) = header(bytes)?;
     match length {
         Some(length) => {
@@ -172,7 +180,7 @@ pub(crate) fn parse(bytes: &[u8], depth: usize) -> Result<Value<'_>, Malformed> 
 }
 
 /// Tag, header length and content length (`None` = indefinite) of the value at the start of `bytes`.
-pub(crate) fn header(bytes: &[u8]) -> Result<(u8, usize, Option<usize>), Malformed> {
+pub fn header(bytes: &[u8]) -> Result<(u8, usize, Option<usize>), Malformed> {
     let (&tag, rest) = bytes.split_first().ok_or(Malformed::new("tag", 0))?;
     if tag & 0x1f == 0x1f {
         return Err(Malformed::new("multi-byte tag", 0));
@@ -215,7 +223,7 @@ fn indefinite(bytes: &[u8], tag: u8, header: usize, depth: usize) -> Result<Valu
 }
 
 /// DER of one value: tag, minimal length, content. For what keyradius itself has to write (SubjectPublicKeyInfo).
-pub(crate) fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|p| p.len()).sum();
     let mut out = Vec::with_capacity(length + 6);
     out.push(tag);
@@ -235,7 +243,7 @@ pub(crate) fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// DER INTEGER of an unsigned big-endian magnitude.
-pub(crate) fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
+pub fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
     let zeros = magnitude.iter().take_while(|&&b| b == 0).count();
     let digits = magnitude.get(zeros..).unwrap_or_default();
     match digits.first() {
@@ -246,7 +254,7 @@ pub(crate) fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
 }
 
 /// Dotted form of an OID's content octets.
-pub(crate) fn dotted(oid: &[u8]) -> String {
+pub fn dotted(oid: &[u8]) -> String {
     use std::fmt::Write;
     let mut out = String::new();
     let mut arc: u128 = 0;

@@ -3,6 +3,7 @@
 //! Strong name files, PVK and key containers hold them; .NET assemblies hold the public ones.
 
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
@@ -11,12 +12,11 @@ use super::number;
 use super::proof;
 use super::public::{self, PublicKey};
 use super::signs::{self, Fit};
-use keyradius_core::hex::hex;
 
-/// Largest modulus read, in bits, and the smallest: as for other RSA keys (`read/private.rs`).
+/// Largest modulus read, in bits, and the smallest: as for other RSA keys (`readers/private.rs`).
 const BITS: std::ops::RangeInclusive<u32> = 256..=16_384;
 /// Length of BLOBHEADER and of the magic number and size behind it.
-pub(crate) const HEADER: usize = 8;
+pub const HEADER: usize = 8;
 /// Length of x and q of DSS, and of its seed.
 const DSS_NUMBER: usize = 20;
 /// DSSSEED: a counter and the seed, at the end of every DSS blob.
@@ -31,28 +31,32 @@ const DSS_SIGN: u32 = 0x2200;
 
 /// Little-endian fields from a slice. Numbers come out big-endian, as everything here computes with them.
 #[derive(Clone, Debug)]
-pub(crate) struct Little<'a> {
+pub struct Little<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Little<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+    /// Reads from the first of these bytes on.
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
-    pub(crate) const fn at(&self) -> usize {
+    /// How many bytes were read.
+    pub const fn at(&self) -> usize {
         self.at
     }
 
-    pub(crate) fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Malformed> {
+    /// The next bytes; `what` names them if there are fewer.
+    pub fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Malformed> {
         let end = self.at.checked_add(length).ok_or(Malformed::new(what, self.at))?;
         let taken = self.bytes.get(self.at..end).ok_or(Malformed::new(what, self.at))?;
         self.at = end;
         Ok(taken)
     }
 
-    pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Malformed> {
+    /// The next four bytes as a number.
+    pub fn u32(&mut self, what: &'static str) -> Result<u32, Malformed> {
         let bytes = self.take(4, what)?;
         Ok(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte)))
     }
@@ -65,13 +69,15 @@ impl<'a> Little<'a> {
 
 /// BLOBHEADER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) private: bool,
+pub struct Header {
+    /// Whether the blob is a PRIVATEKEYBLOB.
+    pub private: bool,
     algorithm: u32,
 }
 
 impl Header {
-    pub(crate) fn read(blob: &mut Little<'_>) -> Result<Self, Malformed> {
+    /// Reads the eight bytes in front of every blob.
+    pub fn read(blob: &mut Little<'_>) -> Result<Self, Malformed> {
         let at = blob.at();
         let kind = blob.take(4, "BLOBHEADER")?;
         let algorithm = blob.u32("aiKeyAlg")?;
@@ -94,29 +100,30 @@ impl Header {
 
 /// A key blob.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub struct Key {
     pub(crate) header: Header,
-    pub(crate) public: PublicHalf,
+    /// The public half.
+    pub public: PublicHalf,
     /// For private ones: how the numbers fit.
-    pub(crate) fit: Fit,
+    pub fit: Fit,
     /// For RSA: by what name assemblies go that are signed with it.
     token: Option<Label>,
     /// Length in bytes.
-    pub(crate) consumed: usize,
+    pub consumed: usize,
 }
 
 impl Key {
     /// Reads the blob at the start of `bytes`. Only a key that a part of its numbers proves, one whose numbers have all the
     /// sizes of a key, or a public one whose numbers can be, is one: a header of four bytes and a few numbers stand in every
     /// program that reads such blobs.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut blob = Little::new(bytes);
         let header = Header::read(&mut blob)?;
         Self::body(header, blob)
     }
 
     /// The same behind a header that was read before: `blob` stands on the magic number.
-    pub(crate) fn body(header: Header, mut blob: Little<'_>) -> Result<Self, Malformed> {
+    pub fn body(header: Header, mut blob: Little<'_>) -> Result<Self, Malformed> {
         let at = blob.at();
         let magic = blob.take(4, "magic")?;
         let bits = blob.u32("bitlen")?;
@@ -132,7 +139,7 @@ impl Key {
     }
 
     /// What is to be said of it, without a place.
-    pub(crate) fn material(&self, format: &'static str) -> Material {
+    pub fn material(&self, format: &'static str) -> Material {
         let kind = if self.header.private { Kind::PrivateKey } else { Kind::PublicKey };
         let mut material = Material::new(kind, format, Encoding::Binary, 0..self.consumed);
         material.identity = Some(Identity::public(self.public.clone()));

@@ -15,7 +15,7 @@ use super::private::PrivateKey;
 use super::service;
 
 /// The PEM block at a hit, if the label is one that the caller wants. The engine gets its body to search.
-pub(crate) fn pem(
+pub fn pem(
     blob: Blob<'_>,
     hit: Hit<'_>,
     wanted: fn(&str) -> bool,
@@ -28,7 +28,7 @@ pub(crate) fn pem(
 }
 
 /// The block at a hit. The engine gets all that was decoded of it, and is told if there is more.
-pub(crate) fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<Armor, Malformed> {
+pub fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<Armor, Malformed> {
     let armor = armor::read(blob.bytes, hit.at);
     let end = armor.as_ref().map_or(hit.at, |armor| armor.digits.end);
     if let Ok(armor) = &armor {
@@ -45,7 +45,7 @@ pub(crate) fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Resul
 }
 
 /// Remarks that an armor deserves.
-pub(crate) fn remarks(armor: &Armor) -> impl Iterator<Item = Remark> {
+pub fn remarks(armor: &Armor) -> impl Iterator<Item = Remark> {
     let testing = armor.testing.then_some(Remark::TestingKey);
     (!armor.end_seen).then_some(Remark::NoEnd).into_iter().chain(testing)
 }
@@ -53,7 +53,7 @@ pub(crate) fn remarks(armor: &Armor) -> impl Iterator<Item = Remark> {
 /// Reads a private key from a PEM block or from DER in place, and reports it.
 ///
 /// `locate` gives the start of the structure from where the anchor was seen; `read` is the format's reader.
-pub(crate) fn private_key(
+pub fn private_key(
     blob: Blob<'_>,
     hit: Hit<'_>,
     locate: fn(&[u8], Hit) -> Option<usize>,
@@ -126,7 +126,7 @@ fn unread(armor: &Armor) -> Option<(Reason, &'static str)> {
 }
 
 /// What a private key that was read is reported as.
-pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>) -> Material {
+pub fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>) -> Material {
     let mut material = Material::new(Kind::PrivateKey, key.format, encoding, span);
     material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
     material.protection = Some(Protection::plaintext());
@@ -141,12 +141,12 @@ pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Ra
 /// The identity of a key whose public half cannot be known: a digest of the bytes that hold it.
 ///
 /// Only for bytes that cannot be guessed: ciphertext, or a key of full entropy.
-pub(crate) fn opaque(bytes: &[u8]) -> Identity {
+pub fn opaque(bytes: &[u8]) -> Identity {
     Identity::Opaque(digest(bytes))
 }
 
 /// SHA-256.
-pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn secret(bytes: &[u8]) -> Identity {
 
 /// A secret key of a Java keystore, by Java's name of its algorithm. A key for HMAC signs, so it counts as a private one;
 /// one for a cipher does not.
-pub(crate) fn secret_key(format: &'static str, container: &'static str, algorithm: &[u8], key: &[u8]) -> Material {
+pub fn secret_key(format: &'static str, container: &'static str, algorithm: &[u8], key: &[u8]) -> Material {
     /// Fewest bytes of a key that may be told by its digest.
     const SMALLEST: usize = 10;
     let signs = algorithm.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"hmac"));
@@ -173,7 +173,7 @@ pub(crate) fn secret_key(format: &'static str, container: &'static str, algorith
 }
 
 /// A private key that a password brought to light. How it was protected, and its place, are known already.
-pub(crate) fn unlocked(which: usize, key: PrivateKey, der: &[u8]) -> Unlocked {
+pub fn unlocked(which: usize, key: PrivateKey, der: &[u8]) -> Unlocked {
     let mut material = material(key, der, Encoding::Binary, Range::default());
     material.protection = None;
     Unlocked::new(Some(which), material).with_plain(der)

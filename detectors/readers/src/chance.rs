@@ -9,7 +9,7 @@ const RUN: usize = 22;
 const HEX: usize = 32;
 
 /// How many different bytes there are.
-pub(crate) fn distinct(bytes: &[u8]) -> usize {
+pub fn distinct(bytes: &[u8]) -> usize {
     let mut seen = [false; 256];
     for byte in bytes {
         if let Some(seen) = seen.get_mut(usize::from(*byte)) {
@@ -21,18 +21,18 @@ pub(crate) fn distinct(bytes: &[u8]) -> usize {
 
 /// Whether bytes can have come from a random generator. 32 of them hold 30 different values on average and fewer than
 /// 20 once in 10^9 keys; text and tables hold fewer values, or printable ones only.
-pub(crate) fn looks_random(bytes: &[u8]) -> bool {
+pub fn looks_random(bytes: &[u8]) -> bool {
     let printable = bytes.iter().filter(|b| b.is_ascii_graphic() || **b == b' ').count();
     distinct(bytes) * 8 >= bytes.len().min(64) * 5 && printable * 4 <= bytes.len() * 3
 }
 
 /// Whether bytes are a short piece over and over.
-pub(crate) fn repeats(bytes: &[u8]) -> bool {
+pub fn repeats(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 3).any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b))
 }
 
 /// Shannon entropy of the bytes, in thousandths of a bit a byte.
-pub(crate) fn entropy(bytes: &[u8]) -> u32 {
+pub fn entropy(bytes: &[u8]) -> u32 {
     let mut counts = [0_u32; 256];
     for byte in bytes {
         if let Some(count) = counts.get_mut(usize::from(*byte)) {
@@ -50,7 +50,7 @@ pub(crate) fn entropy(bytes: &[u8]) -> u32 {
 /// Whether digits of base64 or hexadecimal look like chance and not like words: random ones change between capitals, small letters and
 /// figures two times in three, words of a path once in five. Base64 may hold slashes, so all of a text is asked too, if it has the
 /// length of base64; else its parts.
-pub(crate) fn may_be_secret(text: &str) -> bool {
+pub fn may_be_secret(text: &str) -> bool {
     let text = text.trim();
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
     let whole = text.len() % 4 != 1 && text.chars().all(is_base64) && turns(text, 3, 10);
@@ -90,7 +90,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::read::text::base64;
+    use crate::text::base64;
     use keyradius_core::hex::hex;
 
     #[test]

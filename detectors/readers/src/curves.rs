@@ -22,17 +22,17 @@ const OID_BINARY_FIELD: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x02];
 
 /// A short Weierstrass curve over a prime field. Numbers are big-endian magnitudes.
 #[derive(Debug)]
-pub(crate) struct Curve {
+pub struct Curve {
     /// As OpenSSL prints it (`openssl ecparam -list_curves`), NIST name where there is one: `P-256`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// RFC 7518 6.2.1.1 / RFC 8812 name.
     pub(crate) jose: Option<&'static str>,
     /// RFC 5656 10.1 identifier: `nistp256`.
     pub(crate) ssh: Option<&'static str>,
     /// Content octets of the OID.
-    pub(crate) oid: &'static [u8],
+    pub oid: &'static [u8],
     /// Field size in bits.
-    pub(crate) bits: u32,
+    pub bits: u32,
     p: &'static [u8],
     a: &'static [u8],
     b: &'static [u8],
@@ -52,17 +52,17 @@ static BASES: [(AtomicU32, OnceLock<Option<Base>>); table::CURVES.len()] =
     [const { (AtomicU32::new(0), OnceLock::new()) }; table::CURVES.len()];
 
 /// Every curve of the table.
-pub(crate) fn all() -> &'static [Curve] {
+pub fn all() -> &'static [Curve] {
     table::CURVES
 }
 
 /// The curve with this name of the table.
-pub(crate) fn by_name(name: &str) -> Option<&'static Curve> {
+pub fn by_name(name: &str) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.name == name)
 }
 
 /// The curve with one of the names that libgcrypt, OpenSSL and GnuTLS give it, or its OID in dots where libgcrypt writes that.
-pub(crate) fn by_any_name(name: &[u8]) -> Option<&'static Curve> {
+pub fn by_any_name(name: &[u8]) -> Option<&'static Curve> {
     let name = match str::from_utf8(name).ok()? {
         "nistp192" | "prime192v1" | "secp192r1" | "SECP192R1" | "1.2.840.10045.3.1.1" => "P-192",
         "nistp224" | "secp224r1" | "SECP224R1" | "1.3.132.0.33" => "P-224",
@@ -77,17 +77,17 @@ pub(crate) fn by_any_name(name: &[u8]) -> Option<&'static Curve> {
 }
 
 /// The curve with this OID.
-pub(crate) fn by_oid(oid: &[u8]) -> Option<&'static Curve> {
+pub fn by_oid(oid: &[u8]) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.oid == oid)
 }
 
 /// The curve with this RFC 5656 identifier.
-pub(crate) fn by_ssh(identifier: &[u8]) -> Option<&'static Curve> {
+pub fn by_ssh(identifier: &[u8]) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.ssh.is_some_and(|name| name.as_bytes() == identifier))
 }
 
 /// The curve with this RFC 7518 name.
-pub(crate) fn by_jose(name: &[u8]) -> Option<&'static Curve> {
+pub fn by_jose(name: &[u8]) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.jose.is_some_and(|own| own.as_bytes() == name))
 }
 
@@ -101,12 +101,12 @@ impl Curve {
     }
 
     /// The point in uncompressed form (04 x y), whatever form it came in; `None` if it is not on the curve.
-    pub(crate) fn decompress(&self, point: &[u8]) -> Option<Vec<u8>> {
+    pub fn decompress(&self, point: &[u8]) -> Option<Vec<u8>> {
         self.numbers().uncompressed(point)
     }
 
     /// The public point of a private scalar, uncompressed; `None` if the scalar is not in 1..n.
-    pub(crate) fn public_point(&self, scalar: &[u8]) -> Option<Vec<u8>> {
+    pub fn public_point(&self, scalar: &[u8]) -> Option<Vec<u8>> {
         match self.base() {
             Some(base) => base.multiply(&self.numbers(), scalar),
             None => self.numbers().multiply(&self.generator(), scalar),
@@ -132,7 +132,7 @@ impl Curve {
     }
 
     /// The scalar of a point (04 x y) of the curve, if it is one that anybody would try.
-    pub(crate) fn guess(&self, point: &[u8]) -> Option<Guess> {
+    pub fn guess(&self, point: &[u8]) -> Option<Guess> {
         // What may be one of them is compared.
         if self.base().is_some_and(|base| !base.may_be_tried(point)) {
             return None;
@@ -141,7 +141,7 @@ impl Curve {
     }
 
     /// The same curve as if it had been written out; `base` is where its generator is put.
-    pub(crate) fn written_out<'a>(&self, base: &'a mut Vec<u8>) -> Explicit<'a> {
+    pub fn written_out<'a>(&self, base: &'a mut Vec<u8>) -> Explicit<'a> {
         *base = self.generator();
         Explicit { p: self.p, a: self.a, b: self.b, base, n: self.n }
     }
@@ -149,7 +149,7 @@ impl Curve {
 
 /// A private scalar that anybody would try first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Guess {
+pub enum Guess {
     /// Up to 1000, or that much below the order of the group.
     Small,
     /// One byte repeated.
@@ -168,19 +168,22 @@ fn repeated(order: &[u8]) -> Vec<u8> {
 
 /// A prime-field curve written out (X9.62 ECParameters): big-endian magnitudes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Explicit<'a> {
-    pub(crate) p: &'a [u8],
-    pub(crate) a: &'a [u8],
-    pub(crate) b: &'a [u8],
+pub struct Explicit<'a> {
+    /// The prime of the field.
+    pub p: &'a [u8],
+    /// The coefficient a.
+    pub a: &'a [u8],
+    /// The coefficient b.
+    pub b: &'a [u8],
     /// The base point in any of its forms.
     base: &'a [u8],
     /// Its order.
-    pub(crate) n: &'a [u8],
+    pub n: &'a [u8],
 }
 
 impl<'a> Explicit<'a> {
     /// Reads ECParameters (X9.62, RFC 3279 2.3.5); characteristic-two fields are refused.
-    pub(crate) fn read(parameters: Value<'a>) -> Result<Self, Malformed> {
+    pub fn read(parameters: Value<'a>) -> Result<Self, Malformed> {
         if parameters.tag != SEQUENCE {
             return Err(Malformed::new("ECParameters", 0));
         }
@@ -232,7 +235,7 @@ impl<'a> Explicit<'a> {
     }
 
     /// The named curve with the same numbers, whatever its generator.
-    pub(crate) fn same_but_for_base(&self) -> Option<&'static Curve> {
+    pub fn same_but_for_base(&self) -> Option<&'static Curve> {
         table::CURVES.iter().find(|curve| {
             [(self.p, curve.p), (self.a, curve.a), (self.b, curve.b), (self.n, curve.n)]
                 .into_iter()
@@ -241,12 +244,12 @@ impl<'a> Explicit<'a> {
     }
 
     /// The point as 04 x y; `None` if it is not on the curve.
-    pub(crate) fn uncompressed(&self, point: &[u8]) -> Option<Vec<u8>> {
+    pub fn uncompressed(&self, point: &[u8]) -> Option<Vec<u8>> {
         self.numbers().uncompressed(point)
     }
 
     /// The scalar of a point (04 x y) of the curve, if it is one that anybody would try.
-    pub(crate) fn guess(&self, point: &[u8]) -> Option<Guess> {
+    pub fn guess(&self, point: &[u8]) -> Option<Guess> {
         let ones = repeated(self.n);
         tried(&ones)
             .into_iter()

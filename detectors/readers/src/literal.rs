@@ -10,19 +10,20 @@ const MAX_CODE: usize = 96;
 
 /// What joins two literals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Joint {
+pub struct Joint {
     /// Bytes from the closing quote (and a line break written out before it) to the opening one, both included.
-    pub(crate) len: usize,
+    pub len: usize,
     /// Whether a comma is there: it may be a list of separate texts.
-    pub(crate) comma: bool,
+    pub comma: bool,
 }
 
-pub(crate) const fn is_quote(byte: u8) -> bool {
+/// Whether a byte is a quotation mark.
+pub const fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
 }
 
 /// The joint at the start of `bytes`.
-pub(crate) fn joint(bytes: &[u8]) -> Option<Joint> {
+pub fn joint(bytes: &[u8]) -> Option<Joint> {
     let breaks = written_breaks(bytes);
     let [quote, rest @ ..] = bytes.get(breaks..)? else { return None };
     let between = rest.iter().take(MAX_JOINT).position(|b| b == quote)?;
@@ -32,7 +33,7 @@ pub(crate) fn joint(bytes: &[u8]) -> Option<Joint> {
 }
 
 /// The joint at the end of `bytes`.
-pub(crate) fn joint_before(bytes: &[u8]) -> Option<Joint> {
+pub fn joint_before(bytes: &[u8]) -> Option<Joint> {
     let [before @ .., quote] = bytes else { return None };
     let between = before.iter().rev().take(MAX_JOINT).position(|b| b == quote)?;
     let (before, inside) = before.split_at_checked(before.len() - between)?;

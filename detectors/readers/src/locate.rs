@@ -8,32 +8,32 @@ use keyradius_core::seam::{Anchor, Hit};
 use super::ber;
 
 /// INTEGER 0, then an INTEGER with a long-form length or one of 1 to 127 bytes: RSAPrivateKey, DSAPrivateKey.
-pub(crate) const TWO_INTEGERS: Anchor = Anchor::anywhere(&[0x02, 0x01, 0x00, 0x02]);
+pub const TWO_INTEGERS: Anchor = Anchor::anywhere(&[0x02, 0x01, 0x00, 0x02]);
 /// INTEGER 1, then an OCTET STRING: ECPrivateKey.
-pub(crate) const EC_PRIVATE: Anchor = Anchor::anywhere(&[0x02, 0x01, 0x01, 0x04]);
+pub const EC_PRIVATE: Anchor = Anchor::anywhere(&[0x02, 0x01, 0x01, 0x04]);
 /// Content of OIDs under rsadsi pkcs (1.2.840.113549.1): rsaEncryption, PBES1, PBES2, PKCS#7, PKCS#12.
-pub(crate) const PKCS_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01]);
+pub const PKCS_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01]);
 /// Content of id-ecPublicKey (1.2.840.10045.2.1).
-pub(crate) const EC_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]);
+pub const EC_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]);
 /// Content of id-dsa (1.2.840.10040.4.1).
-pub(crate) const DSA_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01]);
+pub const DSA_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01]);
 /// A whole AlgorithmIdentifier of RFC 8410, but for its last byte.
-pub(crate) const RFC8410: Anchor = Anchor::anywhere(&[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65]);
+pub const RFC8410: Anchor = Anchor::anywhere(&[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65]);
 /// Content of dhpublicnumber (1.2.840.10046.2.1).
-pub(crate) const DHX_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3e, 0x02, 0x01]);
+pub const DHX_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3e, 0x02, 0x01]);
 /// Content of OIDs under 2.16.840.1.101.3.4.3, NIST's signature algorithms, but for their last byte: ML-DSA, SLH-DSA.
-pub(crate) const NIST_OID: Anchor = Anchor::anywhere(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03]);
+pub const NIST_OID: Anchor = Anchor::anywhere(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03]);
 /// `[0] { INTEGER 2 }`: the version of an X.509 v3 certificate.
-pub(crate) const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
+pub const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
 
 /// A file that is one SEQUENCE: what has no better anchor is looked for there, and what is written in an unusual way.
-pub(crate) const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[ber::SEQUENCE]);
+pub const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[ber::SEQUENCE]);
 
 /// Longest header of a value, in bytes: a tag, and a length of as many octets as can be said (X.690 8.1.3.5).
 const LONGEST_HEADER: usize = 2 + 0x7f;
 
 /// Start of the SEQUENCE whose content begins at `content`.
-pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
+pub fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
     value_before(bytes, content, ber::SEQUENCE)
 }
 
@@ -51,12 +51,12 @@ fn value_before(bytes: &[u8], content: usize, tag: u8) -> Option<usize> {
 
 /// Start of the SEQUENCE whose version was seen, or that a file begins with: OpenSSL reads any version, and only the usual one is
 /// an anchor.
-pub(crate) fn versioned(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
+pub fn versioned(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     if hit.anchor == SEQUENCE_AT_START { Some(0) } else { sequence_before(bytes, hit.at) }
 }
 
 /// Start of the AlgorithmIdentifier whose OID was seen at `at`. `at` is where [`RFC8410`] begins, or the OID's content.
-pub(crate) fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> Option<usize> {
+pub fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> Option<usize> {
     if anchor == RFC8410 {
         return Some(at);
     }
@@ -65,7 +65,7 @@ pub(crate) fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> O
 
 /// Whether bytes end in what stands before the version of a key, a PKCS#12 or a certificate: the header of a SEQUENCE, or
 /// `[0]`. For readers of bytes that are written out as text, whose anchors are no more than that version.
-pub(crate) const fn ends_in_header(bytes: &[u8]) -> bool {
+pub const fn ends_in_header(bytes: &[u8]) -> bool {
     matches!(
         bytes,
         [.., ber::SEQUENCE, 2..=0x80]

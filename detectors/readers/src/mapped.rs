@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use keyradius_core::read_at::{Cursor, ReadAt};
 
-use crate::read::stored::held;
+use crate::stored::held;
 
 /// Where a block of the image lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// Nowhere: zero bytes.
     Hole,
     /// In the file as it is, from this byte on.
@@ -23,7 +23,7 @@ pub(crate) enum Place {
 
 /// How a block is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packing {
+pub enum Packing {
     /// Deflate alone.
     Deflate,
     /// Deflate with the header of zlib.
@@ -36,7 +36,7 @@ pub(crate) enum Packing {
 pub(crate) type Finder = Box<dyn Fn(u64) -> Option<Place> + Send + Sync>;
 
 /// An image in blocks.
-pub(crate) struct Mapped {
+pub struct Mapped {
     pub(crate) file: Cursor,
     /// Bytes of the image.
     pub(crate) size: u64,
@@ -48,7 +48,8 @@ pub(crate) struct Mapped {
 }
 
 impl Mapped {
-    pub(crate) fn new(file: Cursor, size: u64, block: u64, find: Finder) -> Self {
+    /// `file` seen through `find`: `size` bytes in all, in blocks of `block` bytes.
+    pub fn new(file: Cursor, size: u64, block: u64, find: Finder) -> Self {
         Self { file, size, block, find, last: Mutex::default() }
     }
 
@@ -118,7 +119,7 @@ impl ReadAt for Mapped {
 }
 
 /// A table in a file of which a part is kept, since who reads on asks for the entry behind.
-pub(crate) struct Table {
+pub struct Table {
     file: Cursor,
     page: Mutex<(u64, Vec<u8>)>,
 }
@@ -127,12 +128,13 @@ pub(crate) struct Table {
 const PAGE: u64 = 4096;
 
 impl Table {
-    pub(crate) fn new(file: Cursor) -> Self {
+    /// A table of which nothing was read yet.
+    pub fn new(file: Cursor) -> Self {
         Self { file, page: Mutex::default() }
     }
 
     /// `N` bytes from a place, a multiple of `N`.
-    pub(crate) fn entry<const N: usize>(&self, at: u64) -> Option<[u8; N]> {
+    pub fn entry<const N: usize>(&self, at: u64) -> Option<[u8; N]> {
         let mut page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         let start = at - at % PAGE;
         if page.0 != start || page.1.is_empty() {

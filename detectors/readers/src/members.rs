@@ -29,7 +29,7 @@ fn blanks(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// The text between the quotation marks of a string; escapes are left as they are.
-pub(crate) fn string<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+pub fn string<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     quoted(value(object, name)?)
 }
 
@@ -46,14 +46,14 @@ pub(crate) fn quoted(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// A whole number.
-pub(crate) fn number(object: &[u8], name: &str) -> Option<u64> {
+pub fn number(object: &[u8], name: &str) -> Option<u64> {
     let text = value(object, name)?;
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     str::from_utf8(text.get(..digits)?).ok()?.parse().ok()
 }
 
 /// The start of the object around `at`, and of the text before it: the brace that is open there. Looks back `most` bytes.
-pub(crate) fn open_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
+pub fn open_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
     let from = at.saturating_sub(most);
     let mut depth = 0_usize;
     for (back, byte) in bytes.get(from..at)?.iter().rev().enumerate() {
@@ -68,7 +68,7 @@ pub(crate) fn open_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> 
 }
 
 /// The end of the object that is open at `at`, its brace included. Looks ahead `most` bytes.
-pub(crate) fn close_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
+pub fn close_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for (ahead, byte) in bytes.get(at..)?.iter().take(most).enumerate() {
         match byte {
@@ -82,7 +82,7 @@ pub(crate) fn close_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize>
 }
 
 /// The name of the member whose value begins with the brace at `at`: `"name": {`.
-pub(crate) fn name_before(bytes: &[u8], at: usize) -> Option<&[u8]> {
+pub fn name_before(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let before = bytes.get(at.saturating_sub(256)..at)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
     let name = before.strip_suffix(b"\"")?;
     let name = name.get(..name.len() - name.iter().rev().take_while(|&&byte| byte == b'\\').count())?;

@@ -11,12 +11,12 @@ use super::number::bits;
 const SIZES: [u32; 5] = [1024, 2048, 3072, 4096, 8192];
 
 /// Whether numbers of this many bits are read at all.
-pub(crate) fn is_size(size: u32) -> bool {
+pub fn is_size(size: u32) -> bool {
     SIZES.contains(&size)
 }
 
 /// Checks a modulus, big-endian, against its n0inv = -1 / n mod 2^32.
-pub(crate) fn check(n: &[u8], n0inv: u32) -> Result<(), Malformed> {
+pub fn check(n: &[u8], n0inv: u32) -> Result<(), Malformed> {
     let low = n.last_chunk::<4>().map_or(0, |last| u32::from_be_bytes(*last));
     if is_size(bits(n)) && low.wrapping_mul(n0inv) == u32::MAX {
         Ok(())

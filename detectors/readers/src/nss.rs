@@ -26,32 +26,34 @@ const MAX_OBJECTS: usize = 1 << 14;
 const EMPTY: &[u8] = &[0xa5, 0x00, 0x5a];
 
 /// Whether a database is one of NSS and holds nothing else.
-pub(crate) fn is_store(items: &[Item]) -> bool {
+pub fn is_store(items: &[Item]) -> bool {
     let mut tables = items.iter().filter(|item| item.is_table).map(|item| item.name.as_str());
     let own = |name: &str| matches!(name, "nssPrivate" | "nssPublic" | "metaData");
     tables.clone().all(own) && tables.any(|name| name != "metaData")
 }
 
 /// A row of `nssPrivate` or `nssPublic`.
-pub(crate) struct Object {
-    pub(crate) attributes: Attributes,
+pub struct Object {
+    /// Its PKCS #11 attributes.
+    pub attributes: Attributes,
     /// Where the row begins, as far as it lies in one piece.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
     /// Whether it was deleted: it lies in a page that nothing leads to.
-    pub(crate) deleted: bool,
+    pub deleted: bool,
 }
 
 /// Everything in one database.
-pub(crate) struct Store {
-    pub(crate) objects: Vec<Object>,
+pub struct Store {
+    /// Its rows, in the order in which they were read.
+    pub objects: Vec<Object>,
     /// Whether it is for private keys.
-    pub(crate) is_private: bool,
+    pub is_private: bool,
     /// `item1` of the row `password`: the salt of the whole database.
-    pub(crate) salt: Option<Zeroizing<Vec<u8>>>,
+    pub salt: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Reads `key4.db` or `cert9.db`.
-pub(crate) fn store(bytes: &[u8]) -> Result<Store, Malformed> {
+pub fn store(bytes: &[u8]) -> Result<Store, Malformed> {
     let file = read_at::Cursor::new(Arc::new(Held::new(bytes.to_vec())));
     let mut database = Database::open(file, u64::MAX).map_err(|error| match error {
         Unopenable::Malformed(malformed) => malformed,
@@ -127,11 +129,11 @@ impl Store {
 }
 
 /// The number under which [`frame`] keeps the salt of the whole database: no attribute has it.
-pub(crate) const FRAME_SALT: u32 = u32::MAX;
+pub const FRAME_SALT: u32 = u32::MAX;
 
 /// What is needed to try a password on a private key: its values, encrypted and clear, and the salt of the database. A
 /// SEQUENCE of { INTEGER, OCTET STRING }.
-pub(crate) fn frame(attributes: &Attributes, salt: &[u8]) -> Vec<u8> {
+pub fn frame(attributes: &Attributes, salt: &[u8]) -> Vec<u8> {
     const WANTED: [u32; 13] = [
         pkcs11::CLASS,
         pkcs11::KEY_TYPE,
@@ -156,7 +158,7 @@ pub(crate) fn frame(attributes: &Attributes, salt: &[u8]) -> Vec<u8> {
 }
 
 /// Undoes [`frame`].
-pub(crate) fn unframe(der: &[u8]) -> Option<Attributes> {
+pub fn unframe(der: &[u8]) -> Option<Attributes> {
     let mut list = BerReader::new(der).value(SEQUENCE, "attributes").ok()?.children();
     let mut attributes = Attributes::default();
     while !list.is_empty() {
@@ -169,12 +171,12 @@ pub(crate) fn unframe(der: &[u8]) -> Option<Attributes> {
 }
 
 /// What is needed to try a password on a key of `key3.db`.
-pub(crate) fn frame_legacy(key: &Legacy<'_>, salt: &[u8]) -> Vec<u8> {
+pub fn frame_legacy(key: &Legacy<'_>, salt: &[u8]) -> Vec<u8> {
     ber::encode(SET, &[&ber::encode(OCTET_STRING, &[salt]), key.sealed])
 }
 
 /// An encrypted attribute: SEQUENCE { AlgorithmIdentifier, OCTET STRING }.
-pub(crate) fn sealed(der: &[u8]) -> Option<(ber::Value<'_>, &[u8])> {
+pub fn sealed(der: &[u8]) -> Option<(ber::Value<'_>, &[u8])> {
     let mut fields = BerReader::new(der).value(SEQUENCE, "encrypted attribute").ok()?.children();
     let algorithm = fields.value(SEQUENCE, "algorithm").ok()?;
     let ciphertext = fields.value(OCTET_STRING, "ciphertext").ok()?.content;
@@ -182,23 +184,25 @@ pub(crate) fn sealed(der: &[u8]) -> Option<(ber::Value<'_>, &[u8])> {
 }
 
 /// First bytes of a hash file: magic number 0x061561 and version 2, big-endian on any machine.
-pub(crate) const HASH: &[u8] = &[0x00, 0x06, 0x15, 0x61, 0x00, 0x00, 0x00, 0x02];
+pub const HASH: &[u8] = &[0x00, 0x06, 0x15, 0x61, 0x00, 0x00, 0x00, 0x02];
 
 /// A private key of `key3.db`.
-pub(crate) struct Legacy<'a> {
+pub struct Legacy<'a> {
     /// RSA modulus, EC point or DSA y.
-    pub(crate) public: &'a [u8],
-    pub(crate) nickname: &'a [u8],
+    pub public: &'a [u8],
+    /// The name that the user gave to it.
+    pub nickname: &'a [u8],
     /// EncryptedPrivateKeyInfo.
-    pub(crate) sealed: &'a [u8],
-    pub(crate) span: Range<usize>,
+    pub sealed: &'a [u8],
+    /// Where it stands in the database.
+    pub span: Range<usize>,
     /// The salt of the whole database, if it is there.
-    pub(crate) salt: Option<&'a [u8]>,
+    pub salt: Option<&'a [u8]>,
 }
 
 /// Reads every pair that lies whole in a page of a hash file. Pages are looked at one by one, whether or not a bucket
 /// leads to them; pairs that are larger than a page are not read.
-pub(crate) fn legacy(bytes: &[u8]) -> Result<Vec<Legacy<'_>>, Malformed> {
+pub fn legacy(bytes: &[u8]) -> Result<Vec<Legacy<'_>>, Malformed> {
     let mut header = Cursor::new(bytes);
     header.expect(HASH, "hash file")?;
     let order = header.u32("byte order")?;

@@ -14,7 +14,7 @@ use super::unit::{Unit, unit};
 
 /// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000, and anything may stand
 /// between its members. Detectors count what they read of objects: [`Object::around`].
-pub(crate) const MAX: usize = 1 << 20;
+pub const MAX: usize = 1 << 20;
 
 /// Longest object that is read without counting, in bytes.
 const MAX_UNCOUNTED: usize = 64 << 10;
@@ -30,15 +30,15 @@ const MAX_AROUND: usize = 8;
 
 /// An object: names and values in the order of the text. All ranges are of the blob.
 #[derive(Clone, Debug)]
-pub(crate) struct Object<'a> {
+pub struct Object<'a> {
     /// Where it lies, braces included.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
     members: Vec<(&'a [u8], Value<'a>)>,
 }
 
 /// A value of a member.
 #[derive(Clone, Debug)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
     /// A string, as it stands between its delimiters.
     Text(&'a [u8]),
     /// A number or a word.
@@ -52,12 +52,12 @@ pub(crate) enum Value<'a> {
 impl<'a> Object<'a> {
     /// The object that encloses `at`, by braces, or the block of YAML lines around it.
     /// Adds to `work` how many bytes were read for it.
-    pub(crate) fn around(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
+    pub fn around(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
         Self::braces(bytes, at, work).or_else(|| Self::block(bytes, at, work))
     }
 
     /// The objects that enclose `at`, innermost first.
-    pub(crate) fn enclosing(bytes: &'a [u8], at: usize) -> impl Iterator<Item = Self> {
+    pub fn enclosing(bytes: &'a [u8], at: usize) -> impl Iterator<Item = Self> {
         let mut at = Some(at);
         std::iter::from_fn(move || {
             let start = brace_before(bytes, at?, MAX_UNCOUNTED)?;
@@ -122,7 +122,7 @@ impl<'a> Object<'a> {
     }
 
     /// Whether an object around `at` would go beyond what is read of one: it begins further back, or ends further on.
-    pub(crate) fn is_too_long(bytes: &[u8], at: usize) -> bool {
+    pub fn is_too_long(bytes: &[u8], at: usize) -> bool {
         match open_brace(bytes, at) {
             Some(start) => {
                 let mut reader = Reader::new(bytes, start, MAX);
@@ -133,12 +133,12 @@ impl<'a> Object<'a> {
     }
 
     /// The value of a member; the first, if it stands there twice.
-    pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.members.iter().find(|(own, _)| *own == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// The same object with the last of each of its members before the others, if one stands there twice.
-    pub(crate) fn last_of_each(&self) -> Option<Self> {
+    pub fn last_of_each(&self) -> Option<Self> {
         let mut names: Vec<&[u8]> = self.members.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
         let twice = names.windows(2).any(|pair| matches!(pair, [first, second] if first == second));
@@ -146,7 +146,7 @@ impl<'a> Object<'a> {
     }
 
     /// A string or word, as it stands there.
-    pub(crate) fn text(&self, name: &str) -> Option<&'a [u8]> {
+    pub fn text(&self, name: &str) -> Option<&'a [u8]> {
         match self.get(name)? {
             Value::Text(text) | Value::Bare(text) => Some(text),
             Value::Object(_) | Value::Array => None,
@@ -154,7 +154,7 @@ impl<'a> Object<'a> {
     }
 
     /// An object inside, its name in any case (`crypto`, `Crypto`).
-    pub(crate) fn object(&self, name: &str) -> Option<&Self> {
+    pub fn object(&self, name: &str) -> Option<&Self> {
         self.members.iter().find_map(|(own, value)| match value {
             Value::Object(object) if own.eq_ignore_ascii_case(name.as_bytes()) => Some(object),
             _ => None,
@@ -162,12 +162,12 @@ impl<'a> Object<'a> {
     }
 
     /// The bytes of a member in base64, either alphabet; `None` if it is not there or anything else stands in it.
-    pub(crate) fn base64(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn base64(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         decode(self.text(name)?)
     }
 
     /// The same of a number that arithmetic judges: characters that are no digits are passed over, as Node.js and Python do.
-    pub(crate) fn number(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn number(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         let text = self.text(name)?;
         decode(text).or_else(|| {
             let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
@@ -180,7 +180,7 @@ impl<'a> Object<'a> {
 }
 
 /// The bytes of base64 digits, over line breaks, escapes and the seams of joined strings.
-pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
     let mut digits = 0_usize;
     let mut at = 0;
@@ -251,7 +251,7 @@ fn unquoted(name: &[u8]) -> &[u8] {
 }
 
 /// The brace that opens what encloses `at`.
-pub(crate) fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
+pub fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
     brace_before(bytes, at, MAX)
 }
 

@@ -4,35 +4,40 @@
 mod numbers;
 
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{Protection, ProtectionState, PublicHalf, Remark};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::cursor::Cursor;
-use keyradius_core::hex::hex;
 use numbers::{Numbers, fits, half, is_known, numbers};
 
 /// Packet types, RFC 9580 5.
-pub(crate) const SIGNATURE: u8 = 2;
-pub(crate) const SECRET_KEY: u8 = 5;
-pub(crate) const SECRET_SUBKEY: u8 = 7;
-pub(crate) const USER_ID: u8 = 13;
+pub const SIGNATURE: u8 = 2;
+/// Packet tag of a secret key (RFC 9580 5.5.1.3).
+pub const SECRET_KEY: u8 = 5;
+/// Packet tag of a secret subkey (RFC 9580 5.5.1.4).
+pub const SECRET_SUBKEY: u8 = 7;
+/// Packet tag of a user id (RFC 9580 5.11).
+pub const USER_ID: u8 = 13;
 
 /// Octets hashed by an iterated S2K below which it counts as weak: gpg 1.4 took 65,536, gpg 2 takes tens of millions.
 const FEW_OCTETS: u64 = 1 << 20;
 
 /// One packet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Packet<'a> {
-    pub(crate) kind: u8,
-    pub(crate) body: &'a [u8],
+pub struct Packet<'a> {
+    /// The packet tag.
+    pub kind: u8,
+    /// The content.
+    pub body: &'a [u8],
     /// Offset of the byte behind it.
-    pub(crate) end: usize,
+    pub end: usize,
 }
 
 /// The type of the packet that bytes begin with, and its body as far as it is there and whatever its length: that of any kind.
-pub(crate) fn tag(bytes: &[u8]) -> Option<(u8, &[u8])> {
+pub fn tag(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     let (kind, header) = match first {
         0xc0.. => (first & 0x3f, if second == 255 { 6 } else { 2 + usize::from((192..224).contains(&second)) }),
@@ -43,7 +48,7 @@ pub(crate) fn tag(bytes: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// The packet at `at` (RFC 9580 4.2). Partial lengths are for data only and refused.
-pub(crate) fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
+pub fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     let wrong = |what| Malformed::new(what, at);
     let mut cursor = Cursor::new(bytes.get(at..).unwrap_or_default());
     let first = cursor.u8("packet")?;
@@ -74,43 +79,46 @@ pub(crate) fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
 
 /// A secret key packet that was read.
 #[derive(Debug)]
-pub(crate) struct SecretKey {
+pub struct SecretKey {
     /// Lower-case hex.
-    pub(crate) fingerprint: String,
+    pub fingerprint: String,
     /// `None` for ElGamal and curves without a SubjectPublicKeyInfo.
-    pub(crate) public: Option<PublicHalf>,
+    pub public: Option<PublicHalf>,
     /// SHA-256 of the public part, a name for keys without any other.
-    pub(crate) digest: [u8; 32],
-    pub(crate) protection: Protection,
+    pub digest: [u8; 32],
+    /// How the secret part is protected.
+    pub protection: Protection,
     /// Whether the secret part belongs to the public one.
-    pub(crate) verified: bool,
+    pub verified: bool,
     /// Seconds since 1970.
-    pub(crate) created: u32,
+    pub created: u32,
     /// Whether every id in it is one that the standards know. Noise is full of others.
-    pub(crate) known: bool,
-    pub(crate) remarks: Vec<Remark>,
+    pub known: bool,
+    /// What is worth saying of it.
+    pub remarks: Vec<Remark>,
 }
 
 /// A secret key packet, taken apart.
-pub(crate) struct Parts<'a> {
-    pub(crate) version: u8,
+pub struct Parts<'a> {
+    /// The version of the packet, 3 to 6.
+    pub version: u8,
     created: u32,
     numbers: Numbers<'a>,
     public: &'a [u8],
     /// Everything from the S2K usage on.
-    pub(crate) secret: &'a [u8],
+    pub secret: &'a [u8],
 }
 
 impl Parts<'_> {
     /// Whether decrypted secret numbers belong to the public ones, and how many bytes they fill.
-    pub(crate) fn fits(&self, plain: &[u8]) -> Result<(bool, usize), Malformed> {
+    pub fn fits(&self, plain: &[u8]) -> Result<(bool, usize), Malformed> {
         let mut cursor = Cursor::new(plain);
         Ok((fits(&mut cursor, &self.numbers)?, cursor.at()))
     }
 }
 
 /// Takes the body of a secret key packet apart (RFC 9580 5.5.3).
-pub(crate) fn parts(body: &[u8]) -> Result<Parts<'_>, Malformed> {
+pub fn parts(body: &[u8]) -> Result<Parts<'_>, Malformed> {
     let mut cursor = Cursor::new(body);
     let version = cursor.u8("key version")?;
     let created = cursor.u32("creation time")?;
@@ -139,7 +147,7 @@ pub(crate) fn parts(body: &[u8]) -> Result<Parts<'_>, Malformed> {
 }
 
 /// Reads the body of a secret key packet.
-pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
+pub fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
     let Parts { version, created, numbers, public: public_part, secret } = parts(body)?;
     let fingerprint = fingerprint(version, public_part, &numbers);
     let mut key = SecretKey {
@@ -163,17 +171,17 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
 
 /// A public key packet that was read.
 #[derive(Debug)]
-pub(crate) struct PublicOnly {
+pub struct PublicOnly {
     /// Lower-case hex.
-    pub(crate) fingerprint: String,
+    pub fingerprint: String,
     /// `None` for ElGamal and curves without a SubjectPublicKeyInfo.
-    pub(crate) public: Option<PublicHalf>,
+    pub public: Option<PublicHalf>,
     /// SHA-256 of the packet's body, a name for keys without any other.
-    pub(crate) digest: [u8; 32],
+    pub digest: [u8; 32],
 }
 
 /// Reads the body of a public key packet (RFC 9580 5.5.2), to its end.
-pub(crate) fn public_key(body: &[u8]) -> Result<PublicOnly, Malformed> {
+pub fn public_key(body: &[u8]) -> Result<PublicOnly, Malformed> {
     let Parts { version, numbers, public, secret, .. } = parts(body)?;
     if !secret.is_empty() {
         return Err(Malformed::new("bytes behind a public key", public.len()));

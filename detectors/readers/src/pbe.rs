@@ -12,7 +12,7 @@ use super::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted}
 /// PBES2, RFC 8018 A.4.
 const PBES2: &str = "1.2.840.113549.1.5.13";
 /// PBMAC1, RFC 8018 A.5.
-pub(crate) const PBMAC1: &str = "1.2.840.113549.1.5.14";
+pub const PBMAC1: &str = "1.2.840.113549.1.5.14";
 /// PBKDF2, RFC 8018 A.2.
 const PBKDF2: &str = "1.2.840.113549.1.5.12";
 /// scrypt, RFC 7914 7.
@@ -32,7 +32,7 @@ const FEW_PKCS12: u64 = 2048;
 const FEW_JCEKS: u64 = 10_000;
 
 /// What a scheme's AlgorithmIdentifier amounts to. Schemes that are none of password-based encryption are refused.
-pub(crate) fn protection(algorithm: Value<'_>) -> Result<Protection, Malformed> {
+pub fn protection(algorithm: Value<'_>) -> Result<Protection, Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "encryption scheme OID")?.content);
     match oid.as_str() {
@@ -54,7 +54,7 @@ pub(crate) fn protection(algorithm: Value<'_>) -> Result<Protection, Malformed> 
 }
 
 /// The same for BCFKS keystores: PBES2 with the ciphers that only they have in this frame.
-pub(crate) fn store_protection(algorithm: Value<'_>) -> Result<Protection, Malformed> {
+pub fn store_protection(algorithm: Value<'_>) -> Result<Protection, Malformed> {
     let mut fields = algorithm.children();
     if dotted(fields.value(OID, "encryption scheme OID")?.content) != PBES2 {
         return Err(Malformed::new("encryption scheme", 0));
@@ -130,7 +130,7 @@ fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
 }
 
 /// A key derivation function with its cost, as text.
-pub(crate) fn kdf(algorithm: Value<'_>) -> Result<String, Malformed> {
+pub fn kdf(algorithm: Value<'_>) -> Result<String, Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "KDF OID")?.content);
     let mut parameters = fields.value(SEQUENCE, "KDF parameters")?.children();

@@ -11,20 +11,28 @@ use super::public::{self, Domain, PublicKey, Raw};
 use super::signs;
 
 /// CKA_CLASS and its values.
-pub(crate) const CLASS: u32 = 0x000;
-pub(crate) const CERTIFICATE: u64 = 1;
-pub(crate) const PUBLIC_KEY: u64 = 2;
-pub(crate) const PRIVATE_KEY: u64 = 3;
-pub(crate) const SECRET_KEY: u64 = 4;
+pub const CLASS: u32 = 0x000;
+/// CKO_CERTIFICATE.
+pub const CERTIFICATE: u64 = 1;
+/// CKO_PUBLIC_KEY.
+pub const PUBLIC_KEY: u64 = 2;
+/// CKO_PRIVATE_KEY.
+pub const PRIVATE_KEY: u64 = 3;
+/// CKO_SECRET_KEY.
+pub const SECRET_KEY: u64 = 4;
 /// CKA_LABEL, CKA_VALUE, CKA_KEY_TYPE, CKA_ID.
-pub(crate) const LABEL: u32 = 0x003;
-pub(crate) const VALUE: u32 = 0x011;
-pub(crate) const KEY_TYPE: u32 = 0x100;
-pub(crate) const ID: u32 = 0x102;
+pub const LABEL: u32 = 0x003;
+/// CKA_VALUE.
+pub const VALUE: u32 = 0x011;
+/// CKA_KEY_TYPE.
+pub const KEY_TYPE: u32 = 0x100;
+/// CKA_ID.
+pub const ID: u32 = 0x102;
 /// CKA_MODULUS, CKA_PUBLIC_EXPONENT, CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2.
 pub(crate) const MODULUS: u32 = 0x120;
 pub(crate) const PUBLIC_EXPONENT: u32 = 0x122;
-pub(crate) const PRIVATE_EXPONENT: u32 = 0x123;
+/// CKA_PRIVATE_EXPONENT.
+pub const PRIVATE_EXPONENT: u32 = 0x123;
 pub(crate) const PRIME_1: u32 = 0x124;
 pub(crate) const PRIME_2: u32 = 0x125;
 /// CKA_PRIME, CKA_SUBPRIME, CKA_BASE.
@@ -51,35 +59,37 @@ const OID_CURVE25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 
 
 /// Attributes of one object. Values may be private numbers, so they are wiped.
 #[derive(Default)]
-pub(crate) struct Attributes(Vec<(u32, Zeroizing<Vec<u8>>)>);
+pub struct Attributes(Vec<(u32, Zeroizing<Vec<u8>>)>);
 
 impl Attributes {
-    pub(crate) fn push(&mut self, number: u32, value: Zeroizing<Vec<u8>>) {
+    /// Adds an attribute, by its number.
+    pub fn push(&mut self, number: u32, value: Zeroizing<Vec<u8>>) {
         self.0.push((number, value));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there is no attribute.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Every value that is there, with its number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.0.iter().map(|(number, value)| (*number, value.as_slice()))
     }
 
     /// A value that is there and not empty.
-    pub(crate) fn get(&self, number: u32) -> Option<&[u8]> {
+    pub fn get(&self, number: u32) -> Option<&[u8]> {
         self.0.iter().find(|(n, _)| *n == number).map(|(_, value)| value.as_slice()).filter(|value| !value.is_empty())
     }
 
     /// A value that is a number: big-endian, of whatever length.
-    pub(crate) fn number(&self, number: u32) -> Option<u64> {
+    pub fn number(&self, number: u32) -> Option<u64> {
         let digits = self.get(number).filter(|digits| digits.len() <= 8)?;
         Some(digits.iter().fold(0, |n, &digit| n << 8 | u64::from(digit)))
     }
 
     /// The public half of a public key, or of a private key that shows it.
-    pub(crate) fn public(&self) -> Option<PublicHalf> {
+    pub fn public(&self) -> Option<PublicHalf> {
         match self.number(KEY_TYPE)? {
             RSA => {
                 let (n, e) = (self.get(MODULUS)?, self.get(PUBLIC_EXPONENT)?);
@@ -134,7 +144,7 @@ impl Attributes {
     }
 
     /// The public half of a private key in clear, derived from its private numbers, and whether they fit together.
-    pub(crate) fn private(&self) -> Option<(PublicHalf, bool)> {
+    pub fn private(&self) -> Option<(PublicHalf, bool)> {
         let shown = self.public();
         match self.number(KEY_TYPE)? {
             RSA => {

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use keyradius_core::error::Malformed;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Link, Material, Proof, Protection, ProtectionState, PublicHalf, Remark,
 };
@@ -14,7 +15,6 @@ use zeroize::Zeroizing;
 use super::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, Value, context, dotted};
 use super::private::{self, PrivateKey};
 use super::{carrier, pbe, x509};
-use keyradius_core::lock::Unlocked;
 
 /// Bag types, RFC 7292 4.2: 1.2.840.113549.1.12.10.1.n.
 const KEY_BAG: &str = "1.2.840.113549.1.12.10.1.1";
@@ -35,24 +35,24 @@ const LOCAL_KEY_ID: &str = "1.2.840.113549.1.9.21";
 const MAX_BAGS: usize = 10_000;
 
 /// A password at work.
-pub(crate) trait Unlock {
+pub trait Unlock {
     /// Decrypts what stands under an AlgorithmIdentifier; `None` if the password is another one.
     fn decrypt(&self, algorithm: Value<'_>, ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
 }
 
 /// A file whose frame was read.
-pub(crate) struct Pfx<'a> {
+pub struct Pfx<'a> {
     /// All of its bytes.
-    pub(crate) raw: &'a [u8],
+    pub raw: &'a [u8],
     /// The octets that the MAC covers: an AuthenticatedSafe.
-    pub(crate) content: Zeroizing<Vec<u8>>,
+    pub content: Zeroizing<Vec<u8>>,
     /// MacData.
-    pub(crate) mac: Option<Value<'a>>,
+    pub mac: Option<Value<'a>>,
 }
 
 impl<'a> Pfx<'a> {
     /// Reads the frame of the file at the start of `der`; bytes behind it are left alone.
-    pub(crate) fn read(der: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn read(der: &'a [u8]) -> Result<Self, Malformed> {
         let outer = BerReader::new(der).value(SEQUENCE, "PFX")?;
         let mut fields = outer.children();
         if fields.value(INTEGER, "PFX version")?.small() != Some(3) {
@@ -70,12 +70,12 @@ impl<'a> Pfx<'a> {
     }
 
     /// What can be read without a password.
-    pub(crate) fn materials(&self) -> Result<Vec<Material>, Malformed> {
+    pub fn materials(&self) -> Result<Vec<Material>, Malformed> {
         Ok(self.store(None)?.finish(self.mac.map(mac)).into_iter().map(|item| item.material).collect())
     }
 
     /// What can be read with one. Bags that it does not open are as they were.
-    pub(crate) fn open(&self, password: &dyn Unlock) -> Result<Vec<Unlocked>, Malformed> {
+    pub fn open(&self, password: &dyn Unlock) -> Result<Vec<Unlocked>, Malformed> {
         Ok(self.store(Some(password))?.finish(self.mac.map(mac)))
     }
 

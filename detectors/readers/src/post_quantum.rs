@@ -23,7 +23,7 @@ const TR: std::ops::Range<usize> = 64..128;
 
 /// A parameter set.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Set {
+pub struct Set {
     pub(crate) name: &'static str,
     /// All content octets of its OID.
     pub(crate) oid: [u8; 9],

@@ -18,28 +18,28 @@ use super::signs::{self, Fit};
 
 /// What is known of a private key.
 #[derive(Debug)]
-pub(crate) struct PrivateKey {
+pub struct PrivateKey {
     /// The public half; `None` for algorithms that keyradius cannot derive it for.
-    pub(crate) public: Option<PublicHalf>,
+    pub public: Option<PublicHalf>,
     /// Whether the parts fit together.
-    pub(crate) verified: bool,
+    pub verified: bool,
     /// `pkcs1`, `pkcs8`, `sec1` or `dsa`.
-    pub(crate) format: &'static str,
+    pub format: &'static str,
     /// Whether there was anything that the parts had to fit: if so and they are not verified, something is wrong.
-    pub(crate) comparable: bool,
+    pub comparable: bool,
     /// Whether the private number could be one: bytes without redundancy inside a program may be a template instead.
-    pub(crate) plausible: bool,
+    pub plausible: bool,
     /// Remarks for a person.
-    pub(crate) remarks: Vec<Remark>,
+    pub remarks: Vec<Remark>,
     /// Length of the structure in bytes; what follows is not part of it.
-    pub(crate) consumed: usize,
+    pub consumed: usize,
 }
 
 impl PrivateKey {
     /// The key that decrypted bytes begin with: one that its own arithmetic proves, or one without anything to compare. The
     /// algorithm's identifier in front of it is no accident of a wrong password. Bytes may follow: they are searched by
     /// themselves. `read` is a reader of this file.
-    pub(crate) fn decrypted(read: fn(&[u8]) -> Result<Self, Malformed>, plain: &[u8]) -> Option<Self> {
+    pub fn decrypted(read: fn(&[u8]) -> Result<Self, Malformed>, plain: &[u8]) -> Option<Self> {
         let stands = |key: &Self| key.verified || (!key.comparable && key.public.is_some());
         read(plain).ok().filter(stands)
     }
@@ -51,7 +51,7 @@ const MAX_MODULUS: u32 = 16_384;
 const MIN_MODULUS: u32 = 256;
 
 /// RSAPrivateKey (RFC 8017 A.1.2).
-pub(crate) fn pkcs1(der: &[u8]) -> Result<PrivateKey, Malformed> {
+pub fn pkcs1(der: &[u8]) -> Result<PrivateKey, Malformed> {
     rsa(der, None)
 }
 
@@ -128,7 +128,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
 }
 
 /// The DSA private key that OpenSSL wrote before it took to PKCS#8: six INTEGERs 0, p, q, g, y, x.
-pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
+pub fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
     let outer = BerReader::new(der).value(SEQUENCE, "DSA private key")?;
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
@@ -165,7 +165,7 @@ fn check_dsa(p: &[u8], q: &[u8], g: &[u8], x: &[u8]) -> Result<(), Malformed> {
 }
 
 /// ECPrivateKey (RFC 5915 3), with its curve inside.
-pub(crate) fn sec1(der: &[u8]) -> Result<PrivateKey, Malformed> {
+pub fn sec1(der: &[u8]) -> Result<PrivateKey, Malformed> {
     ec(der, None)
 }
 
@@ -244,7 +244,7 @@ fn same_point(uncompressed: &[u8], other: &[u8]) -> bool {
 }
 
 /// PrivateKeyInfo and OneAsymmetricKey (RFC 5208, RFC 5958).
-pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
+pub fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
     // Attributes may be of any length. A key is whole without them.
     let (outer, cut) = BerReader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
     let mut fields = outer.children();

@@ -101,8 +101,8 @@ fn inverts(e: &[u8], d: &[u8], prime: &[u8]) -> bool {
 
 /// y = g^x mod p, without leading zeros; `None` if the numbers cannot be a key, or are too large to try.
 ///
-/// Serves every key of this shape: DSA, ElGamal, Diffie-Hellman; and [`rsa_exponent`], which needs such a power.
-pub(crate) fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
+/// Serves every key of this shape: DSA, ElGamal, Diffie-Hellman; and `rsa_exponent`, which needs such a power.
+pub fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
     let size = u64::from(bits(p));
     let work = size * size * u64::from(bits(x));
     if bits(p) > MAX_BITS || bits(g) > bits(p) || bits(x) > bits(p) || bits(x) == 0 || work > MAX_POWER_WORK {
@@ -121,7 +121,7 @@ pub(crate) fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The public key of an Ed25519, Ed448, X25519 or X448 private key; `None` if its length is wrong.
-pub(crate) fn raw_public(kind: Raw, private: &[u8]) -> Option<Vec<u8>> {
+pub fn raw_public(kind: Raw, private: &[u8]) -> Option<Vec<u8>> {
     match kind {
         // RFC 8032 5.1.5: the scalar is the clamped first half of the seed's SHA-512.
         Raw::Ed25519 => {
@@ -147,16 +147,10 @@ fn number(magnitude: &[u8]) -> Zeroizing<BoxedUint> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::super::text::bytes;
     use super::*;
     use keyradius_core::hex::hex;
-
-    /// The private key of RFC 8032 7.1, test 1: the tests of formats wrap it.
-    pub(crate) const RFC8032_SEED: [u8; 32] = [
-        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
-        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
-    ];
 
     #[test]
     fn bare_keys_have_the_public_halves_of_the_standards() {

@@ -15,11 +15,11 @@ use super::post_quantum::Set;
 use super::text::{base64, base64url};
 
 /// rsaEncryption, RFC 8017 A.1.
-pub(crate) const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 /// id-RSASSA-PSS, RFC 8017 A.2.3.
-pub(crate) const OID_RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+pub const OID_RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 /// id-dsa, RFC 3279 2.3.2.
-pub(crate) const OID_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
+pub const OID_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
 /// What OpenSSL takes for id-dsa: dsa, dsaWithSHA and dsaWithSHA1 of OIW (1.3.14.3.2.12, 13 and 27), id-dsa-with-sha1 (RFC 3279).
 const DSA_TOO: [&[u8]; 4] = [
     &[0x2b, 0x0e, 0x03, 0x02, 0x0c],
@@ -30,9 +30,9 @@ const DSA_TOO: [&[u8]; 4] = [
 /// rsa of X.509 (2.5.8.1.1), which OpenSSL takes for rsaEncryption.
 pub(crate) const OID_RSA_X509: &[u8] = &[0x55, 0x08, 0x01, 0x01];
 /// id-ecPublicKey, RFC 5480 2.1.1.
-pub(crate) const OID_EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub const OID_EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// dhKeyAgreement, PKCS#3.
-pub(crate) const OID_DH: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x03, 0x01];
+pub const OID_DH: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x03, 0x01];
 /// dhpublicnumber, X9.42 (RFC 3279 2.3.3).
 pub(crate) const OID_DHX: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3e, 0x02, 0x01];
 /// id-X25519, id-X448, id-Ed25519, id-Ed448, RFC 8410 3.
@@ -48,15 +48,20 @@ pub(crate) fn is_dsa(oid: &[u8]) -> bool {
 
 /// The four keys that are bare bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Raw {
+pub enum Raw {
+    /// RFC 8032, 32 bytes.
     Ed25519,
+    /// RFC 8032, 57 bytes.
     Ed448,
+    /// RFC 7748, 32 bytes.
     X25519,
+    /// RFC 7748, 56 bytes.
     X448,
 }
 
 impl Raw {
-    pub(crate) fn from_oid(oid: &[u8]) -> Option<Self> {
+    /// The key of an OID (RFC 8410), by its content octets.
+    pub fn from_oid(oid: &[u8]) -> Option<Self> {
         Some(match oid {
             OID_ED25519 => Self::Ed25519,
             OID_ED448 => Self::Ed448,
@@ -75,7 +80,8 @@ impl Raw {
         }
     }
 
-    pub(crate) const fn name(self) -> &'static str {
+    /// The name that people call it by.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Ed25519 => "Ed25519",
             Self::Ed448 => "Ed448",
@@ -85,7 +91,8 @@ impl Raw {
     }
 
     /// Length of private and public key in bytes (RFC 7748, RFC 8032).
-    pub(crate) const fn len(self) -> usize {
+    #[allow(clippy::len_without_is_empty, reason = "no key is empty")]
+    pub const fn len(self) -> usize {
         match self {
             Self::Ed25519 | Self::X25519 => 32,
             Self::Ed448 => 57,
@@ -96,60 +103,89 @@ impl Raw {
 
 /// Which EC domain a key is on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Domain<'a> {
+pub enum Domain<'a> {
     /// A curve of the table, by its OID.
     Named(&'static Curve),
     /// Written out: the DER of ECParameters as it stands, and what it amounts to.
-    Explicit { der: &'a [u8], same_as: Option<&'static Curve>, bits: u32 },
+    Explicit {
+        /// ECParameters as they stand.
+        der: &'a [u8],
+        /// The curve of the table that has these numbers.
+        same_as: Option<&'static Curve>,
+        /// Bits of the field.
+        bits: u32,
+    },
     /// A curve OID that the table does not have: content octets.
     Unknown(&'a [u8]),
 }
 
 /// A public key as numbers: big-endian, leading zeros allowed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum PublicKey<'a> {
+pub enum PublicKey<'a> {
+    /// RSA, for any use.
     Rsa {
+        /// The modulus.
         n: &'a [u8],
+        /// The public exponent.
         e: &'a [u8],
     },
     /// `parameters` is the DER of the AlgorithmIdentifier's parameters, empty if absent.
     RsaPss {
+        /// The modulus.
         n: &'a [u8],
+        /// The public exponent.
         e: &'a [u8],
+        /// The parameters as they stand.
         parameters: &'a [u8],
     },
+    /// DSA.
     Dsa {
+        /// The prime of the field.
         p: &'a [u8],
+        /// The order of the group.
         q: &'a [u8],
+        /// The generator.
         g: &'a [u8],
+        /// The public number.
         y: &'a [u8],
     },
     /// `parameters` is the DER of DHParameter (PKCS#3 9): p, g and an optional length; or of DomainParameters (X9.42): p, g, q
     /// and more. `oid` tells which.
     Dh {
+        /// PKCS #3 or X9.42.
         oid: &'static [u8],
+        /// The parameters as they stand.
         parameters: &'a [u8],
+        /// The prime of the field.
         p: &'a [u8],
+        /// The public number.
         y: &'a [u8],
     },
     /// `point` as in X9.62 2.2: 04 x y, or 02/03 x.
     Ec {
+        /// The curve.
         domain: Domain<'a>,
+        /// The public point.
         point: &'a [u8],
     },
+    /// EdDSA and X25519 or X448.
     Raw {
+        /// Which of them.
         kind: Raw,
+        /// The public key as it stands.
         bytes: &'a [u8],
     },
     /// ML-DSA and SLH-DSA.
     PostQuantum {
+        /// The parameter set.
         set: &'static Set,
+        /// The public key as it stands.
         bytes: &'a [u8],
     },
 }
 
 /// Identity and names of a public key.
-pub(crate) fn half(key: &PublicKey<'_>) -> PublicHalf {
+pub fn half(key: &PublicKey<'_>) -> PublicHalf {
     let parts = Parts::of(key);
     let algorithm_identifier = ber::encode(SEQUENCE, &[&ber::encode(OID, &[parts.oid]), &parts.parameters]);
     let bit_string = ber::encode(BIT_STRING, &[&[0], &parts.bits]);
@@ -374,7 +410,7 @@ fn jwk(key: &PublicKey<'_>) -> Option<String> {
 }
 
 /// Reads a DER SubjectPublicKeyInfo. The identity is computed from the numbers, so BER gives the same as DER.
-pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
+pub fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
     let mut top = BerReader::new(der);
     let mut spki = top.value(SEQUENCE, "SubjectPublicKeyInfo")?.children();
     let mut algorithm = spki.value(SEQUENCE, "AlgorithmIdentifier")?.children();
@@ -431,7 +467,7 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
 }
 
 /// RSAPublicKey (RFC 8017 A.1.1): n and e.
-pub(crate) fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+pub fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let mut key = BerReader::new(der).value(SEQUENCE, "RSAPublicKey")?.children();
     let n = key.value(INTEGER, "modulus")?.unsigned();
     let e = key.value(INTEGER, "publicExponent")?.unsigned();
@@ -442,7 +478,7 @@ pub(crate) fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
 }
 
 /// ECParameters (RFC 5480 2.1.1, X9.62): a curve's OID, or the curve written out.
-pub(crate) fn domain<'a>(reader: &mut BerReader<'a>) -> Result<Domain<'a>, Malformed> {
+pub fn domain<'a>(reader: &mut BerReader<'a>) -> Result<Domain<'a>, Malformed> {
     match reader.peek() {
         Some(OID) => {
             let oid = reader.any()?.content;

@@ -12,7 +12,7 @@ use super::ssh::{self, Algorithm, Public};
 use super::text::{Decoder, digit};
 
 /// What every file begins with, up to the version.
-pub(crate) const MAGIC: &[u8] = b"PuTTY-User-Key-File-";
+pub const MAGIC: &[u8] = b"PuTTY-User-Key-File-";
 
 /// Longest line read, in bytes, but for the comment, which PuTTY reads whatever its length. PuTTY wraps at 64.
 const MAX_LINE: usize = 1024;
@@ -22,48 +22,54 @@ const MAX_DIGITS: usize = 128;
 const MAX_LINES: usize = 1 << 14;
 
 /// What is wrong with a text that ends in a comment.
-pub(crate) const CUT: &str = "end of the PPK comment";
+pub const CUT: &str = "end of the PPK comment";
 
 /// The lines of a file.
-pub(crate) struct File<'a> {
+pub struct File<'a> {
     pub(crate) algorithm: &'a [u8],
-    pub(crate) comment: &'a [u8],
-    pub(crate) public: Zeroizing<Vec<u8>>,
-    pub(crate) private: Zeroizing<Vec<u8>>,
-    pub(crate) protection: Protection,
+    /// The comment.
+    pub comment: &'a [u8],
+    /// The public key blob.
+    pub public: Zeroizing<Vec<u8>>,
+    /// The private blob, encrypted or not.
+    pub private: Zeroizing<Vec<u8>>,
+    /// How the private blob is protected.
+    pub protection: Protection,
     /// How version 3 comes from the password to the key; the others hash it with SHA-1.
-    pub(crate) derivation: Option<Derivation<'a>>,
+    pub derivation: Option<Derivation<'a>>,
     /// Bytes from the magic to the end of the MAC.
-    pub(crate) length: usize,
+    pub length: usize,
 }
 
 /// Argon2 as the file says it.
-pub(crate) struct Derivation<'a> {
+pub struct Derivation<'a> {
     /// `Argon2id`, `Argon2i` or `Argon2d`.
-    pub(crate) flavour: &'static str,
+    pub flavour: &'static str,
     /// KiB.
-    pub(crate) memory: u32,
-    pub(crate) passes: u32,
-    pub(crate) lanes: u32,
+    pub memory: u32,
+    /// Number of passes.
+    pub passes: u32,
+    /// Degree of parallelism.
+    pub lanes: u32,
     /// Hex digits.
-    pub(crate) salt: &'a [u8],
+    pub salt: &'a [u8],
 }
 
 /// Keeps the lines of a file for trying passwords: the quotation mark around it, or 0, then the text.
-pub(crate) fn lock(text: &[u8], quote: Option<u8>, length: usize) -> Option<Locked> {
+pub fn lock(text: &[u8], quote: Option<u8>, length: usize) -> Option<Locked> {
     let text = text.get(..length)?;
     Some(Locked::new(&[&[quote.unwrap_or(0)], text].concat()))
 }
 
 /// Reads what [`lock`] kept.
-pub(crate) fn unlock(kept: &[u8]) -> Result<File<'_>, Malformed> {
+pub fn unlock(kept: &[u8]) -> Result<File<'_>, Malformed> {
     let (&quote, text) = kept.split_first().ok_or(Malformed::new("PPK lines", 0))?;
     File::read(text, Some(quote).filter(|&quote| quote != 0))
 }
 
 impl<'a> File<'a> {
     /// `quote` is the quotation mark before the text, if it stands in a string literal.
-    pub(crate) fn read(text: &'a [u8], quote: Option<u8>) -> Result<Self, Malformed> {
+    pub fn read(text: &'a [u8], quote: Option<u8>) -> Result<Self, Malformed> {
         let mut lines = Lines::new(text, quote);
         let first = lines.next().strip_prefix(MAGIC).ok_or(Malformed::new("PPK magic", 0))?;
         let (version, algorithm) = match first {
@@ -89,7 +95,8 @@ impl<'a> File<'a> {
         Ok(Self { algorithm, comment, public, private, protection, derivation, length: lines.read })
     }
 
-    pub(crate) fn public(&self) -> Result<Option<Public<'_>>, Malformed> {
+    /// The public key; `None` if its algorithm is not known here. An error if the blob is of another algorithm than the file says.
+    pub fn public(&self) -> Result<Option<Public<'_>>, Malformed> {
         if Cursor::new(&self.public).string("SSH key type")? != self.algorithm {
             return Err(Malformed::new("public key of the type that the first line names", 0));
         }
@@ -97,7 +104,7 @@ impl<'a> File<'a> {
     }
 
     /// What a private section, read or decrypted, signs as, and how that fits the public key ([`signs::signs_as`]).
-    pub(crate) fn signs_as(key: &Public<'_>, private: &[u8]) -> Result<(PublicHalf, Fit), Malformed> {
+    pub fn signs_as(key: &Public<'_>, private: &[u8]) -> Result<(PublicHalf, Fit), Malformed> {
         let mut fields = Cursor::new(private);
         match (key.algorithm, key.key) {
             (Algorithm::Rsa, _) => {
@@ -145,12 +152,12 @@ impl Derivation<'_> {
 }
 
 /// Reads one line after the other.
-pub(crate) struct Lines<'a> {
+pub struct Lines<'a> {
     text: &'a [u8],
     /// Start of the next line.
     at: usize,
     /// End of what was read, without the line end behind it.
-    pub(crate) read: usize,
+    pub read: usize,
     /// Whether line ends are written out (`\n` as two characters). The first line tells; a real file may have
     /// backslashes in its comment.
     escaped: bool,
@@ -159,7 +166,8 @@ pub(crate) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) fn new(text: &'a [u8], quote: Option<u8>) -> Self {
+    /// Reads from the first line of `text` on; `quote` ends a string literal that the file is written in.
+    pub fn new(text: &'a [u8], quote: Option<u8>) -> Self {
         let end = text.iter().take(MAX_LINE).position(|b| matches!(b, b'\n' | b'\r' | b'\\'));
         let escaped = end.and_then(|end| text.get(end)) == Some(&b'\\');
         Self { text, at: 0, read: 0, escaped, quote: quote.unwrap_or(b'"') }
@@ -184,7 +192,11 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line without blanks around it; empty at the end.
-    pub(crate) fn next(&mut self) -> &'a [u8] {
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the lines of a file have no end: behind the last one they are empty"
+    )]
+    pub fn next(&mut self) -> &'a [u8] {
         self.next_of(MAX_LINE)
     }
 

@@ -17,24 +17,28 @@ const MAX_NODES: usize = 1 << 16;
 const MAX_ATOM: usize = 1 << 20;
 
 /// What is wrong with an expression that has more than is read of one.
-pub(crate) const TOO_LARGE: &str = "size of an S-expression";
+pub const TOO_LARGE: &str = "size of an S-expression";
 
 /// An atom or a list.
 #[derive(Debug)]
-pub(crate) enum Node {
+pub enum Node {
+    /// Bytes.
     Atom(Zeroizing<Vec<u8>>),
+    /// What stands between a pair of parentheses.
     List(Vec<Node>),
 }
 
 impl Node {
-    pub(crate) fn atom(&self) -> Option<&[u8]> {
+    /// The bytes of an atom.
+    pub fn atom(&self) -> Option<&[u8]> {
         match self {
             Self::Atom(bytes) => Some(bytes),
             Self::List(_) => None,
         }
     }
 
-    pub(crate) fn items(&self) -> &[Self] {
+    /// The items of a list; none of an atom.
+    pub fn items(&self) -> &[Self] {
         match self {
             Self::Atom(_) => &[],
             Self::List(items) => items,
@@ -42,23 +46,23 @@ impl Node {
     }
 
     /// The atom that a list begins with.
-    pub(crate) fn head(&self) -> Option<&[u8]> {
+    pub fn head(&self) -> Option<&[u8]> {
         self.items().first()?.atom()
     }
 
     /// The list in this one that begins with an atom.
-    pub(crate) fn find(&self, head: &[u8]) -> Option<&Self> {
+    pub fn find(&self, head: &[u8]) -> Option<&Self> {
         self.items().iter().find(|item| item.head() == Some(head))
     }
 
     /// The atom behind the first of such a list: the `x` of `(head x)`.
-    pub(crate) fn value(&self, head: &[u8]) -> Option<&[u8]> {
+    pub fn value(&self, head: &[u8]) -> Option<&[u8]> {
         self.find(head)?.items().get(1)?.atom()
     }
 }
 
 /// The list that begins here, and its length in bytes.
-pub(crate) fn read(bytes: &[u8]) -> Result<(Node, usize), Malformed> {
+pub fn read(bytes: &[u8]) -> Result<(Node, usize), Malformed> {
     let mut open: Vec<Vec<Node>> = Vec::new();
     let mut at = 0;
     for _ in 0..MAX_NODES {

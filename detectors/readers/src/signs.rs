@@ -22,10 +22,14 @@ const MOST_RAISED: u32 = 4096;
 
 /// What makes a key private. Borrowed from a buffer that wipes itself.
 #[derive(Clone, Copy)]
-pub(crate) enum Private<'a> {
+pub enum Private<'a> {
+    /// RSA.
     Rsa {
+        /// The private exponent.
         d: &'a [u8],
+        /// The first prime.
         p: &'a [u8],
+        /// The second prime.
         q: &'a [u8],
     },
     /// DSA x, ECDSA d, or the seed of EdDSA.
@@ -36,7 +40,7 @@ pub(crate) enum Private<'a> {
 
 /// How the parts of a private key fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fit {
+pub enum Fit {
     /// All that was compared fits.
     Whole,
     /// A number is wrong, and the others prove the key: the remark says which.
@@ -49,12 +53,12 @@ pub(crate) enum Fit {
 
 impl Fit {
     /// Whether arithmetic proves the key.
-    pub(crate) const fn is_proven(self) -> bool {
+    pub const fn is_proven(self) -> bool {
         matches!(self, Self::Whole | Self::Part(_))
     }
 
     /// The remark for a person.
-    pub(crate) const fn remark(self) -> Option<Remark> {
+    pub const fn remark(self) -> Option<Remark> {
         match self {
             Self::Whole => None,
             Self::Part(remark) | Self::Derived(remark) => Some(remark),
@@ -63,7 +67,7 @@ impl Fit {
     }
 
     /// Sets the proof of a material, and adds the remark.
-    pub(crate) fn describe(self, material: &mut Material) {
+    pub fn describe(self, material: &mut Material) {
         material.proof = if self.is_proven() { Proof::Verified } else { Proof::Structure };
         material.remarks.extend(self.remark());
     }
@@ -71,16 +75,17 @@ impl Fit {
 
 /// An RSA private key: the modulus and the public exponent that it signs under, and how its numbers fit.
 #[derive(Clone, Debug)]
-pub(crate) struct Rsa<'a> {
+pub struct Rsa<'a> {
     /// That of the file, or the product of the primes.
     pub(crate) n: Cow<'a, [u8]>,
     pub(crate) e: &'a [u8],
-    pub(crate) fit: Fit,
+    /// How its numbers fit.
+    pub fit: Fit,
 }
 
 impl Rsa<'_> {
     /// The public half that the key signs as.
-    pub(crate) fn half(&self) -> PublicHalf {
+    pub fn half(&self) -> PublicHalf {
         public::half(&PublicKey::Rsa { n: &self.n, e: self.e })
     }
 
@@ -115,9 +120,9 @@ pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> R
     }
 }
 
-/// [`rsa`] where the format leaves no doubt what the numbers are. `None` if they fit in nothing and do not have the shape of a key
+/// `rsa` where the format leaves no doubt what the numbers are. `None` if they fit in nothing and do not have the shape of a key
 /// either.
-pub(crate) fn rsa_by_name<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Option<Rsa<'a>> {
+pub fn rsa_by_name<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Option<Rsa<'a>> {
     let key = rsa(n, e, d, primes);
     (key.fit != Fit::Nothing || has_rsa_shape(n, d, primes)).then_some(key)
 }
@@ -128,7 +133,7 @@ fn is_factor(n: &[u8], prime: &[u8]) -> bool {
 
 /// Whether numbers that fit in nothing have the shape of an RSA private key all the same: sizes that belong together, and no
 /// number made of few different bytes. Only where the format itself leaves no doubt what they are.
-pub(crate) fn has_rsa_shape(n: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
+pub fn has_rsa_shape(n: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
     let size = bits(n);
     // A product of a and b bits has a + b bits or one less.
@@ -140,7 +145,7 @@ pub(crate) fn has_rsa_shape(n: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
 
 /// The public half that a private key signs as, and how that fits what is written beside it. A key is what it signs as: a
 /// published public half before a private one that nobody has would hide it.
-pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, Fit) {
+pub fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, Fit) {
     if let (PublicKey::Rsa { n, e }, Private::Rsa { d, p, q }) = (*key, private) {
         let key = rsa(n, e, d, &[p, q]);
         return (key.half(), key.fit);
@@ -165,14 +170,14 @@ pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf
 
 /// What a key of one private number signs as. `None` if nothing confirms the number and it is not of the full size of its
 /// group, in bits: pages have placeholders.
-pub(crate) fn one_number(key: &PublicKey<'_>, number: &[u8], size: u32) -> Option<(PublicHalf, Fit)> {
+pub fn one_number(key: &PublicKey<'_>, number: &[u8], size: u32) -> Option<(PublicHalf, Fit)> {
     let (half, fit) = signs_as(key, Private::Number(number));
     let stands = fit.is_proven() || (fit != Fit::Nothing && is_full_size(number, size));
     stands.then_some((half, fit))
 }
 
 /// [`one_number`] for an Ed25519 seed and the public key beside it, which may be empty.
-pub(crate) fn ed25519(seed: &[u8], public: &[u8]) -> Option<(PublicHalf, Fit)> {
+pub fn ed25519(seed: &[u8], public: &[u8]) -> Option<(PublicHalf, Fit)> {
     one_number(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public }, seed, 256)
 }
 
@@ -214,7 +219,7 @@ fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
 /// Whether a private number that nothing confirms can be one: of the size of its group, and not of a few bytes over and over,
 /// as placeholders are. One that is 64 bits shorter comes once in 2^64 keys. Whether it looks random is not asked: a key of
 /// half its entropy signs too.
-pub(crate) fn is_full_size(number: &[u8], size: u32) -> bool {
+pub fn is_full_size(number: &[u8], size: u32) -> bool {
     /// Fewest different bytes: a number of 32 bytes of seven kinds can be guessed before one of 128 bits.
     const KINDS: usize = 8;
     bits(number) + 64 > size && distinct(number) >= KINDS

@@ -5,8 +5,8 @@
 //! left in free pages and in the free space of others until it is overwritten: see [`leftover`]. Write-ahead logs are
 //! files of their own and are not looked at: what was not checkpointed yet is not seen.
 
-pub(crate) mod leftover;
-pub(crate) mod record;
+pub mod leftover;
+pub mod record;
 pub(crate) mod schema;
 
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ use leftover::Free;
 use record::Record;
 
 /// The first 16 bytes of a database, section 1.2.1.
-pub(crate) const MAGIC: &[u8] = b"SQLite format 3\0";
+pub const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Length of the header of the file, which page 1 begins with.
 const HEADER: usize = 100;
@@ -36,7 +36,7 @@ pub(crate) enum Encoding {
 
 /// What a tree is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tree {
+pub enum Tree {
     /// Rows by number.
     Table,
     /// Records by their own order: an index, or a table without row numbers.
@@ -45,15 +45,15 @@ pub(crate) enum Tree {
 
 /// How a walk through a tree came out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Walk {
+pub struct Walk {
     /// `Break` if the caller wants no more.
-    pub(crate) flow: ControlFlow<()>,
+    pub flow: ControlFlow<()>,
     /// The first thing that was wrong: what, and the page.
-    pub(crate) damage: Option<(&'static str, u32)>,
+    pub damage: Option<(&'static str, u32)>,
 }
 
 /// A database.
-pub(crate) struct Database {
+pub struct Database {
     bytes: read_at::Cursor,
     page_size: usize,
     /// Bytes of each page that SQLite uses; the rest belongs to extensions (checksums, encryption).
@@ -75,7 +75,7 @@ const LEAST_USABLE: usize = 480;
 
 impl Database {
     /// Reads the header. `memory` is how many bytes may be held to remember pages.
-    pub(crate) fn open(bytes: read_at::Cursor, memory: u64) -> Result<Self, Unopenable> {
+    pub fn open(bytes: read_at::Cursor, memory: u64) -> Result<Self, Unopenable> {
         let mut header = [0; HEADER];
         let read = bytes.read_from(0, &mut header).map_err(|_| Malformed::new("SQLite header", 0))?;
         let mut fields = Cursor::new(header.get(..read).unwrap_or_default());
@@ -146,12 +146,12 @@ impl Database {
     }
 
     /// Bytes of a page.
-    pub(crate) const fn page_size(&self) -> u64 {
+    pub const fn page_size(&self) -> u64 {
         self.page_size as u64
     }
 
     /// Byte offset of a page.
-    pub(crate) fn offset(&self, page: u32) -> u64 {
+    pub fn offset(&self, page: u32) -> u64 {
         u64::from(page.saturating_sub(1)) * self.page_size as u64
     }
 
@@ -178,12 +178,7 @@ impl Database {
     }
 
     /// Hands every record of a tree to `each`, in its order.
-    pub(crate) fn walk(
-        &mut self,
-        root: u32,
-        tree: Tree,
-        each: &mut dyn FnMut(&mut Record<'_>) -> ControlFlow<()>,
-    ) -> Walk {
+    pub fn walk(&mut self, root: u32, tree: Tree, each: &mut dyn FnMut(&mut Record<'_>) -> ControlFlow<()>) -> Walk {
         let mut walk = Walk { flow: ControlFlow::Continue(()), damage: None };
         let mut page = Zeroizing::new(Vec::new());
         let mut stack = vec![root];

@@ -24,21 +24,26 @@ const CERTIFIED: &[u8] = b"-cert-v01@openssh.com";
 
 /// A kind of key, by the name in front of its blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
+pub enum Algorithm {
+    /// `ssh-rsa`.
     Rsa,
+    /// `ssh-dss`.
     Dsa,
     /// The curve follows in the blob.
     Ecdsa,
+    /// `ssh-ed25519`.
     Ed25519,
+    /// `ssh-ed448`.
     Ed448,
     /// FIDO: the private half stays in a security key, the file holds a handle to it.
     SkEcdsa,
+    /// FIDO with Ed25519.
     SkEd25519,
 }
 
 impl Algorithm {
     /// The algorithm of a plain (not certified) key.
-    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
+    pub fn from_name(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"ssh-rsa" => Self::Rsa,
             b"ssh-dss" => Self::Dsa,
@@ -51,24 +56,26 @@ impl Algorithm {
         })
     }
 
-    pub(crate) const fn is_security_key(self) -> bool {
+    /// Whether the private half stays in a security key.
+    pub const fn is_security_key(self) -> bool {
         matches!(self, Self::SkEcdsa | Self::SkEd25519)
     }
 }
 
 /// A public key blob that was read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Public<'a> {
-    pub(crate) algorithm: Algorithm,
+pub struct Public<'a> {
+    /// The kind of key.
+    pub algorithm: Algorithm,
     pub(crate) key: PublicKey<'a>,
     /// What a security key signs for (`ssh:` unless somebody chose another); empty for other keys.
-    pub(crate) application: &'a [u8],
+    pub application: &'a [u8],
     blob: &'a [u8],
 }
 
 impl Public<'_> {
     /// Identity and names of the key.
-    pub(crate) fn half(&self) -> PublicHalf {
+    pub fn half(&self) -> PublicHalf {
         let mut half = public::half(&self.key);
         if self.algorithm.is_security_key() {
             // For SSH the application is part of the key, so it shows another fingerprint than for the bare key.
@@ -79,7 +86,7 @@ impl Public<'_> {
 }
 
 /// Reads a public key blob. `None` if it is well-formed as far as its name, and the name is not known.
-pub(crate) fn public(blob: &[u8]) -> Result<Option<Public<'_>>, Malformed> {
+pub fn public(blob: &[u8]) -> Result<Option<Public<'_>>, Malformed> {
     let mut fields = Cursor::new(blob);
     let name = fields.string("SSH key type")?;
     if !is_name(name) {
@@ -103,7 +110,7 @@ pub(crate) fn public(blob: &[u8]) -> Result<Option<Public<'_>>, Malformed> {
 
 /// Reads a public key blob that stands alone: the key, and for a certificate the key of the authority that signed it
 /// (OpenSSH PROTOCOL.certkeys). `None` for a key of a type that is not known.
-pub(crate) fn certificate(blob: &[u8]) -> Result<(Option<PublicHalf>, Option<PublicHalf>), Malformed> {
+pub fn certificate(blob: &[u8]) -> Result<(Option<PublicHalf>, Option<PublicHalf>), Malformed> {
     let Some(key) = public(blob)? else { return Ok((None, None)) };
     let mut fields = Cursor::new(blob);
     let Some(_) = certified(fields.string("SSH key type")?) else { return Ok((Some(key.half()), None)) };
@@ -135,7 +142,7 @@ fn certified(name: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Names of algorithms are printable US-ASCII without commas, at most 64 characters (RFC 4251 6).
-pub(crate) fn is_name(name: &[u8]) -> bool {
+pub fn is_name(name: &[u8]) -> bool {
     (1..=64).contains(&name.len()) && name.iter().all(|b| b.is_ascii_graphic() && *b != b',')
 }
 
@@ -152,7 +159,8 @@ fn public_fields<'a>(algorithm: Algorithm, fields: &mut Cursor<'a>) -> Result<Pu
     }
 }
 
-pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], at: usize) -> Result<PublicKey<'a>, Malformed> {
+/// An RSA key, if modulus and exponent are such as a key may have. `at` is told in the error.
+pub fn rsa<'a>(n: &'a [u8], e: &'a [u8], at: usize) -> Result<PublicKey<'a>, Malformed> {
     if is_odd(n) && is_odd(e) && RSA_BITS.contains(&bits(n)) && (2..=bits(n)).contains(&bits(e)) {
         Ok(PublicKey::Rsa { n, e })
     } else {
@@ -168,7 +176,8 @@ fn dsa<'a>(fields: &mut Cursor<'a>) -> Result<PublicKey<'a>, Malformed> {
     dsa_numbers([p, q, g, y], fields.at())
 }
 
-pub(crate) fn dsa_numbers([p, q, g, y]: [&[u8]; 4], at: usize) -> Result<PublicKey<'_>, Malformed> {
+/// A DSA key, if its numbers are such as a key may have. `at` is told in the error.
+pub fn dsa_numbers([p, q, g, y]: [&[u8]; 4], at: usize) -> Result<PublicKey<'_>, Malformed> {
     if is_odd(p) && DSA_BITS.contains(&bits(p)) && DSA_ORDER_BITS.contains(&bits(q)) && bits(g) > 1 && bits(y) > 0 {
         Ok(PublicKey::Dsa { p, q, g, y })
     } else {
@@ -200,7 +209,7 @@ fn is_odd(number: &[u8]) -> bool {
 
 /// Reads one key of OpenSSH's private section, behind its type (OpenSSH `sshkey_private_serialize`).
 #[allow(clippy::many_single_char_names, reason = "the letters of the standards")]
-pub(crate) fn openssh_private<'a>(
+pub fn openssh_private<'a>(
     algorithm: Algorithm,
     fields: &mut Cursor<'a>,
 ) -> Result<(PublicKey<'a>, Private<'a>), Malformed> {
@@ -237,7 +246,7 @@ pub(crate) fn openssh_private<'a>(
 }
 
 /// Reads a private key as Dropbear writes it: its public blob, and then, in the same breath, the private numbers.
-pub(crate) fn dropbear<'a>(fields: &mut Cursor<'a>) -> Result<(PublicKey<'a>, Private<'a>), Malformed> {
+pub fn dropbear<'a>(fields: &mut Cursor<'a>) -> Result<(PublicKey<'a>, Private<'a>), Malformed> {
     let name = fields.string("SSH key type")?;
     let algorithm = Algorithm::from_name(name).ok_or(Malformed::new("SSH key type", 4))?;
     match algorithm {

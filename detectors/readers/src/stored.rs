@@ -9,42 +9,42 @@ use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{Inside, Member};
 
 /// Little-endian number at a place.
-pub(crate) fn le16(bytes: &[u8], at: usize) -> Option<u16> {
+pub fn le16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(array(bytes, at)?))
 }
 
 /// Little-endian number at a place.
-pub(crate) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
+pub fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(array(bytes, at)?))
 }
 
 /// Little-endian number at a place.
-pub(crate) fn le64(bytes: &[u8], at: usize) -> Option<u64> {
+pub fn le64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(array(bytes, at)?))
 }
 
 /// Big-endian number at a place.
-pub(crate) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+pub fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(array(bytes, at)?))
 }
 
 /// Big-endian number at a place.
-pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+pub fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(array(bytes, at)?))
 }
 
 /// Big-endian number at a place.
-pub(crate) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
+pub fn be64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(array(bytes, at)?))
 }
 
 /// `N` bytes at a place.
-pub(crate) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+pub fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()
 }
 
 /// A number written out in digits of a base, with blanks or zero bytes around it, as `ar` and `cpio` write them.
-pub(crate) fn number(field: &[u8], base: u32) -> Option<u64> {
+pub fn number(field: &[u8], base: u32) -> Option<u64> {
     let text = str::from_utf8(field).ok()?.trim_matches([' ', '\0']);
     if !text.bytes().all(|digit| char::from(digit).is_digit(base)) {
         return None;
@@ -53,12 +53,12 @@ pub(crate) fn number(field: &[u8], base: u32) -> Option<u64> {
 }
 
 /// The bytes before the first zero byte.
-pub(crate) fn until_zero(bytes: &[u8]) -> &[u8] {
+pub fn until_zero(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// `length` bytes from a place, if they are there and no more than `most`.
-pub(crate) fn held(cursor: &Cursor, at: u64, length: u64, most: u64) -> Option<Vec<u8>> {
+pub fn held(cursor: &Cursor, at: u64, length: u64, most: u64) -> Option<Vec<u8>> {
     if length > most || at.checked_add(length)? > cursor.size() {
         return None;
     }
@@ -68,7 +68,7 @@ pub(crate) fn held(cursor: &Cursor, at: u64, length: u64, most: u64) -> Option<V
 }
 
 /// Bytes that are told to be a certain number. Fewer are a fault, not an end.
-pub(crate) struct Exactly<R> {
+pub struct Exactly<R> {
     from: R,
     left: u64,
     /// Whether reading them failed. Who read them tells of it.
@@ -76,7 +76,8 @@ pub(crate) struct Exactly<R> {
 }
 
 impl<R: Read> Exactly<R> {
-    pub(crate) const fn new(from: R, length: u64) -> Self {
+    /// `length` bytes of `from`.
+    pub const fn new(from: R, length: u64) -> Self {
         Self { from, left: length, failed: false }
     }
 }
@@ -104,7 +105,7 @@ impl<R: Read> Read for Exactly<R> {
 }
 
 /// What is read without the blocks of zero bytes in it: free space, which no one promises anything of.
-pub(crate) struct Dense<R> {
+pub struct Dense<R> {
     from: R,
     block: Vec<u8>,
     at: usize,
@@ -117,7 +118,8 @@ const BLOCK: usize = 4096;
 const PAUSE: usize = 16_384;
 
 impl<R: Read> Dense<R> {
-    pub(crate) const fn new(from: R) -> Self {
+    /// `from` without long runs of zero bytes.
+    pub const fn new(from: R) -> Self {
         Self { from, block: Vec::new(), at: 0 }
     }
 }
@@ -143,7 +145,7 @@ impl<R: Read> Read for Dense<R> {
 }
 
 /// Bytes that are read once, from the first to the last.
-pub(crate) struct Stream<'a> {
+pub struct Stream<'a> {
     from: BufReader<&'a mut dyn Read>,
     /// Bytes that were looked at and not read yet.
     ahead: Vec<u8>,
@@ -151,17 +153,18 @@ pub(crate) struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(from: &'a mut dyn Read) -> Self {
+    /// `from`, of which nothing was read yet.
+    pub fn new(from: &'a mut dyn Read) -> Self {
         Self { from: BufReader::with_capacity(32 << 10, from), ahead: Vec::new(), at: 0 }
     }
 
     /// How many bytes were read.
-    pub(crate) const fn at(&self) -> u64 {
+    pub const fn at(&self) -> u64 {
         self.at
     }
 
     /// Fills `into` as far as there are bytes. A fault counts as the end.
-    pub(crate) fn fill(&mut self, into: &mut [u8]) -> usize {
+    pub fn fill(&mut self, into: &mut [u8]) -> usize {
         let mut held = 0;
         while let Some(room) = into.get_mut(held..).filter(|room| !room.is_empty()) {
             match self.read(room) {
@@ -174,7 +177,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Looks at the next `length` bytes, or as many as there are. For headers: they are kept.
-    pub(crate) fn peek(&mut self, length: usize) -> &[u8] {
+    pub fn peek(&mut self, length: usize) -> &[u8] {
         if let Some(missing) = length.checked_sub(self.ahead.len()) {
             // A fault counts as the end.
             let _ = (&mut self.from).take(missing as u64).read_to_end(&mut self.ahead);
@@ -183,13 +186,13 @@ impl<'a> Stream<'a> {
     }
 
     /// The next `N` bytes, if there are so many.
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         (self.fill(&mut bytes) == N).then_some(bytes)
     }
 
     /// The next `length` bytes, if there are so many and no more than `most`.
-    pub(crate) fn held(&mut self, length: u64, most: u64) -> Option<Vec<u8>> {
+    pub fn held(&mut self, length: u64, most: u64) -> Option<Vec<u8>> {
         if length > most {
             return None;
         }
@@ -199,12 +202,12 @@ impl<'a> Stream<'a> {
     }
 
     /// Goes on by `length` bytes; whether there were so many.
-    pub(crate) fn skip(&mut self, length: u64) -> bool {
+    pub fn skip(&mut self, length: u64) -> bool {
         io::copy(&mut self.take(length), &mut io::sink()).is_ok_and(|skipped| skipped == length)
     }
 
     /// Goes on to the next multiple of `unit` bytes from `start`. What is missing of padding at the end is no fault.
-    pub(crate) fn align(&mut self, start: u64, unit: u64) {
+    pub fn align(&mut self, start: u64, unit: u64) {
         let past = self.at.saturating_sub(start).checked_rem(unit).unwrap_or(0);
         if past > 0 {
             self.skip(unit - past);
@@ -213,7 +216,7 @@ impl<'a> Stream<'a> {
 
     /// Shows a member that takes the next `length` bytes and goes on to its end. `Break` if nothing more may or can be
     /// read.
-    pub(crate) fn member(&mut self, inside: &mut dyn Inside, member: Member<'_>, length: u64) -> ControlFlow<()> {
+    pub fn member(&mut self, inside: &mut dyn Inside, member: Member<'_>, length: u64) -> ControlFlow<()> {
         let mut content = Exactly::new(&mut *self, length);
         inside.member(member, &mut content)?;
         let (left, failed) = (content.left, content.failed);
@@ -239,104 +242,5 @@ impl Read for Stream<'_> {
         };
         self.at += read as u64;
         Ok(read)
-    }
-}
-
-/// What tests see of a container.
-#[cfg(test)]
-pub(crate) mod collect {
-    use std::io::Read;
-    use std::ops::ControlFlow;
-    use std::sync::Arc;
-
-    use keyradius_core::error::Reason;
-    use keyradius_core::read_at::{Cursor, Held};
-    use keyradius_core::seam::{Container, Inside, Member, Reader, Unopenable};
-
-    /// Everything that was handed out: name and content, or what was said.
-    #[derive(Debug, Default, PartialEq)]
-    pub(crate) struct Seen {
-        pub(crate) members: Vec<(String, Vec<u8>)>,
-        pub(crate) unread: Vec<(String, Reason, String)>,
-        pub(crate) stop_after: Option<usize>,
-        pub(crate) memory: Option<u64>,
-    }
-
-    impl Inside for Seen {
-        fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
-            let name = String::from_utf8_lossy(member.name).into_owned();
-            let mut bytes = Vec::new();
-            if content.take(64 << 20).read_to_end(&mut bytes).is_err() {
-                self.unread.push((name.clone(), Reason::ReadError, "read".to_owned()));
-            }
-            self.members.push((name, bytes));
-            if self.stop_after.is_some_and(|most| self.members.len() >= most) {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        }
-
-        fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str) {
-            self.unread.push((String::from_utf8_lossy(member.name).into_owned(), reason, detail.to_owned()));
-        }
-
-        fn memory(&self) -> u64 {
-            self.memory.unwrap_or(64 << 20)
-        }
-    }
-
-    impl Seen {
-        pub(crate) fn names(&self) -> Vec<&str> {
-            self.members.iter().map(|(name, _)| name.as_str()).collect()
-        }
-
-        pub(crate) fn content(&self, name: &str) -> Option<&[u8]> {
-            self.members.iter().find(|(n, _)| n == name).map(|(_, content)| content.as_slice())
-        }
-
-        pub(crate) fn reasons(&self) -> Vec<Reason> {
-            self.unread.iter().map(|(_, reason, _)| *reason).collect()
-        }
-    }
-
-    /// Opens bytes with a container, into `seen`. `None` if it was none of this format, or has none of its magics.
-    pub(crate) fn open_into(container: &dyn Container, bytes: &[u8], seen: &mut Seen) -> Option<()> {
-        if !container.claims(bytes) {
-            return None;
-        }
-        let opened = match container.reader() {
-            Reader::InOrder(read) => read(&mut &bytes[..], seen),
-            Reader::AnyPlace(read) => read(Cursor::new(Arc::new(Held::new(bytes.to_vec()))), seen),
-        };
-        match opened {
-            Ok(()) => Some(()),
-            Err(Unopenable::Malformed(_)) => {
-                assert!(seen.members.is_empty(), "malformed, and yet members");
-                None
-            }
-            Err(Unopenable::Closed(reason, detail)) => {
-                assert!(seen.members.is_empty(), "closed, and yet members");
-                seen.unread.push((String::new(), reason, detail.to_owned()));
-                Some(())
-            }
-            Err(Unopenable::Limit(reason)) => panic!("{reason:?}"),
-        }
-    }
-
-    pub(crate) fn open(container: &dyn Container, bytes: &[u8]) -> Option<Seen> {
-        let mut seen = Seen::default();
-        open_into(container, bytes, &mut seen).map(|()| seen)
-    }
-
-    /// Cuts and flips at every place in steps: nothing may panic.
-    pub(crate) fn torture(container: &dyn Container, bytes: &[u8], step: usize) {
-        for at in (0..bytes.len()).step_by(step.max(1)) {
-            let _ = open(container, &bytes[..at]);
-            for value in [0, 0x7f, 0xff, bytes[at] ^ 1] {
-                let mut changed = bytes.to_vec();
-                changed[at] = value;
-                let _ = open(container, &changed);
-            }
-        }
     }
 }

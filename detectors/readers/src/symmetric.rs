@@ -2,14 +2,13 @@
 //!
 //! Such a secret has no structure and no public half: any text may be one. So what is asked is how hard it would be to
 //! guess, with the habits of people who fill in a form taken off: words, runs and repetitions count little. What is left
-//! has to be [`MIN_BITS`]; below that a digest of it would tell it to whoever tries a list, and most of it are placeholders.
+//! has to be `MIN_BITS`; below that a digest of it would tell it to whoever tries a list, and most of it are placeholders.
 
 use std::sync::LazyLock;
 
+use keyradius_core::hex::hex;
 use keyradius_core::material::Identity;
 use sha2::{Digest, Sha256};
-
-use keyradius_core::hex::hex;
 
 /// Fewest bits that a secret is taken for one with.
 const MIN_BITS: u32 = 80;
@@ -28,7 +27,7 @@ const DOMAIN: &[u8] = b"keyradius symmetric key\0";
 
 /// Secrets that stand in documentation, by their identity: everybody has them.
 static EXAMPLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let text = include_str!("../../data/example-secrets.tsv");
+    let text = include_str!("../data/example-secrets.tsv");
     text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next()).collect()
 });
 
@@ -69,7 +68,7 @@ const PLACEHOLDERS: [&[u8]; 32] = [
 ];
 
 /// The identity of a secret; `None` if it may be guessed, or everybody has it.
-pub(crate) fn identity(secret: &[u8]) -> Option<Identity> {
+pub fn identity(secret: &[u8]) -> Option<Identity> {
     if !is_hard_to_guess(secret) {
         return None;
     }

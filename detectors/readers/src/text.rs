@@ -27,7 +27,7 @@ const fn digits() -> [u8; 256] {
 
 /// Whether a soft line break of quoted-printable stands between a text and what follows: an equals sign that is no padding of
 /// base64, because a full line ends and digits follow.
-pub(crate) fn is_soft_break(before: &[u8], rest: &[u8]) -> bool {
+pub fn is_soft_break(before: &[u8], rest: &[u8]) -> bool {
     /// Of 76 characters (RFC 2045 6.7), less the three of an escape that is not parted.
     const FULL: std::ops::RangeInclusive<usize> = 72..=75;
     let next = match rest {
@@ -40,12 +40,12 @@ pub(crate) fn is_soft_break(before: &[u8], rest: &[u8]) -> bool {
 }
 
 /// The value of a base64 digit, standard or URL-safe.
-pub(crate) fn digit(byte: u8) -> Option<u8> {
+pub fn digit(byte: u8) -> Option<u8> {
     DIGITS.get(usize::from(byte)).copied().filter(|&v| v != 0xff)
 }
 
 /// The bytes of base64 digits, either alphabet, without padding; `None` if anything else stands there. Wiped when dropped.
-pub(crate) fn unbase64(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub fn unbase64(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut decoder = Decoder::with_capacity(digits.len() / 4 * 3 + 3);
     for byte in digits {
         decoder.push(digit(*byte)?);
@@ -54,7 +54,7 @@ pub(crate) fn unbase64(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// The bytes of a text of base64 without the padding at its end: as many `=` as it may have, or fewer.
-pub(crate) fn without_padding(text: &[u8], most: usize) -> &[u8] {
+pub fn without_padding(text: &[u8], most: usize) -> &[u8] {
     let padding = text.iter().rev().take(most).take_while(|byte| **byte == b'=').count();
     text.get(..text.len() - padding).unwrap_or_default()
 }
@@ -66,7 +66,7 @@ pub(crate) fn bytes(digits: &str) -> Vec<u8> {
 }
 
 /// Standard base64 without padding, as `ssh-keygen -l` prints it.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let word = chunk.iter().fold(0_u32, |n, &b| n << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
@@ -79,13 +79,13 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 }
 
 /// URL-safe base64 without padding (RFC 7515).
-pub(crate) fn base64url(bytes: &[u8]) -> String {
+pub fn base64url(bytes: &[u8]) -> String {
     base64(bytes).replace('+', "-").replace('/', "_")
 }
 
 /// Collects base64 digits into bytes. The buffer is wiped when dropped: what it holds may be a private key.
 #[derive(Debug, Default)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     bytes: Zeroizing<Vec<u8>>,
     word: u32,
     have: u32,
@@ -93,12 +93,12 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// A decoder with room for `capacity` bytes, so that growing leaves no unwiped copy behind.
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
+    pub fn with_capacity(capacity: usize) -> Self {
         Self { bytes: Zeroizing::new(Vec::with_capacity(capacity)), word: 0, have: 0 }
     }
 
     /// Adds one digit's value.
-    pub(crate) fn push(&mut self, value: u8) {
+    pub fn push(&mut self, value: u8) {
         self.word = self.word << 6 | u32::from(value);
         self.have += 6;
         if self.have >= 8 {
@@ -113,7 +113,7 @@ impl Decoder {
     }
 
     /// The whole bytes; bits of an unfinished one are dropped.
-    pub(crate) fn finish(self) -> Zeroizing<Vec<u8>> {
+    pub fn finish(self) -> Zeroizing<Vec<u8>> {
         self.bytes
     }
 }

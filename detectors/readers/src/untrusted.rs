@@ -7,16 +7,16 @@
 use std::ops::Range;
 
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::hex;
 use keyradius_core::seam::{Anchor, Hit};
 use zeroize::Zeroizing;
 
 use super::text::{Decoder, digit};
-use keyradius_core::hex::hex;
 
 /// How the first line begins.
-pub(crate) const PLAIN: Anchor = Anchor::anywhere(COMMENT);
+pub const PLAIN: Anchor = Anchor::anywhere(COMMENT);
 /// The same in base64: 18 bytes, so whole groups of four digits.
-pub(crate) const CODED: Anchor = Anchor::anywhere(b"dW50cnVzdGVkIGNvbW1lbnQ6");
+pub const CODED: Anchor = Anchor::anywhere(b"dW50cnVzdGVkIGNvbW1lbnQ6");
 
 const COMMENT: &[u8] = b"untrusted comment:";
 
@@ -28,21 +28,21 @@ const MAX_BODY: usize = 158;
 const MAX_CODED: usize = (COMMENT.len() + MAX_COMMENT + 2 * MAX_BODY) / 3 * 4;
 
 /// Bytes of a public key: algorithm, key number, the key.
-pub(crate) const PUBLIC: usize = 42;
+pub const PUBLIC: usize = 42;
 
 /// One comment with its body.
 #[derive(Debug)]
-pub(crate) struct File {
+pub struct File {
     /// What stands behind the colon.
-    pub(crate) comment: Vec<u8>,
+    pub comment: Vec<u8>,
     /// The decoded second line.
-    pub(crate) body: Zeroizing<Vec<u8>>,
+    pub body: Zeroizing<Vec<u8>>,
     /// Where it lies, in the blob.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
 }
 
 /// Reads the file that begins at a hit of [`PLAIN`] or [`CODED`].
-pub(crate) fn read(bytes: &[u8], hit: Hit<'_>) -> Result<File, Malformed> {
+pub fn read(bytes: &[u8], hit: Hit<'_>) -> Result<File, Malformed> {
     let text = bytes.get(hit.at..).unwrap_or_default();
     if hit.anchor != CODED {
         let mut file = lines(text).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
@@ -118,20 +118,20 @@ fn lines(text: &[u8]) -> Result<File, Malformed> {
 }
 
 /// Whether a comment was written by minisign or one of its kin, which share the form of a public key with signify.
-pub(crate) fn is_minisign(comment: &[u8]) -> bool {
+pub fn is_minisign(comment: &[u8]) -> bool {
     let comment = comment.to_ascii_lowercase();
     [&b"minisign"[..], b"rsign"].iter().any(|name| memchr::memmem::find(&comment, name).is_some())
 }
 
 /// A key number as both tools print it in their comments: a little-endian number in hex.
-pub(crate) fn key_number(bytes: &[u8]) -> String {
+pub fn key_number(bytes: &[u8]) -> String {
     hex(&bytes.iter().rev().copied().collect::<Vec<u8>>()).to_uppercase()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::text::base64;
+    use crate::text::base64;
 
     fn body(length: usize) -> Vec<u8> {
         [b"Ed".to_vec(), (2..length).map(|n| n as u8).collect()].concat()

@@ -16,12 +16,12 @@ const MAX_DIGITS: usize = 128;
 const CHECKSUM: usize = 4;
 
 /// Whether a byte is a digit of base58.
-pub(crate) fn is_base58(byte: u8) -> bool {
+pub fn is_base58(byte: u8) -> bool {
     ALPHABET.contains(&byte)
 }
 
 /// The payload of a text in base58check; `None` if the checksum does not fit.
-pub(crate) fn base58check(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub fn base58check(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if text.len() > MAX_DIGITS {
         return None;
     }
@@ -54,23 +54,23 @@ pub(crate) fn base58check(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// The public half of a private key on secp256k1, the curve of Bitcoin and of all that came from it.
-pub(crate) fn secp256k1(scalar: &[u8]) -> Option<PublicHalf> {
+pub fn secp256k1(scalar: &[u8]) -> Option<PublicHalf> {
     let curve = curves::by_jose(b"secp256k1")?;
     let point = curve.public_point(scalar)?;
     Some(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point }))
 }
 
 /// The same as an identity.
-pub(crate) fn identity(scalar: &[u8]) -> Option<Identity> {
+pub fn identity(scalar: &[u8]) -> Option<Identity> {
     secp256k1(scalar).map(Identity::public)
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     /// A payload in base58check.
-    pub(crate) fn encode(payload: &[u8]) -> String {
+    fn encode(payload: &[u8]) -> String {
         let digest = Sha256::digest(Sha256::digest(payload));
         let mut number = [payload, &digest[..CHECKSUM]].concat();
         let zeros = number.iter().take_while(|byte| **byte == 0).count();

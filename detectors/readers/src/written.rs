@@ -1,8 +1,8 @@
 //! How `+`, `/` and line breaks of base64 are written where they may not stand as they are: in URLs and forms, in JSON, XML, source
 //! code, logs.
 
-use crate::read::text::digit;
-use crate::read::unit::{Unit, unit};
+use crate::text::digit;
+use crate::unit::{Unit, unit};
 
 /// Line breaks as they are written out. In JSON inside of JSON the backslash is doubled.
 const BREAKS: [&[u8]; 28] = [
@@ -18,18 +18,18 @@ const MARKS: [u8; 5] = [b'\\', b'%', b'#', b'&', b'`'];
 const LONGEST: usize = 6;
 
 /// Length of the line break that is written out at the start of a text.
-pub(crate) fn line_break(text: &[u8]) -> Option<usize> {
+pub fn line_break(text: &[u8]) -> Option<usize> {
     let is_mark = text.first().is_some_and(|byte| MARKS.contains(byte));
     BREAKS.iter().find(|written| is_mark && text.starts_with(written)).map(|written| written.len())
 }
 
 /// Length of the line break that is written out at the end of a text.
-pub(crate) fn line_break_before(text: &[u8]) -> Option<usize> {
+pub fn line_break_before(text: &[u8]) -> Option<usize> {
     BREAKS.iter().rev().find(|written| text.ends_with(written)).map(|written| written.len())
 }
 
 /// The digit `+` or `/` that is written as an escape at the start of a text, and the length of that.
-pub(crate) fn sign(text: &[u8]) -> Option<(u8, usize)> {
+pub fn sign(text: &[u8]) -> Option<(u8, usize)> {
     // More than JSON in JSON in JSON doubles them is no escape, and would be counted again at each.
     let slashes = text.iter().take(LONGEST).take_while(|byte| **byte == b'\\').count();
     let (byte, length) = match text {
@@ -47,7 +47,7 @@ pub(crate) fn sign(text: &[u8]) -> Option<(u8, usize)> {
 
 /// Where the escape begins that may end at `end`, or before it with what looks like digits behind: the nearest mark, right before
 /// digits or, if the escape ends in a semicolon, a few bytes before.
-pub(crate) fn mark(bytes: &[u8], end: usize) -> Option<usize> {
+pub fn mark(bytes: &[u8], end: usize) -> Option<usize> {
     let before = bytes.get(..end)?;
     let reach = if before.last() == Some(&b';') { LONGEST } else { 1 };
     let from = end.saturating_sub(reach);

@@ -4,6 +4,7 @@
 //! left to `x509-parser`, part by part, so that one odd part costs that part alone.
 
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{CertFacts, PublicHalf};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -13,20 +14,20 @@ use x509_parser::x509::X509Name;
 
 use super::ber::{self, BIT_STRING, BerReader, INTEGER, SEQUENCE, Value};
 use super::public;
-use keyradius_core::hex::hex;
 
 /// A certificate.
 #[derive(Debug)]
-pub(crate) struct Certificate {
-    pub(crate) facts: CertFacts,
+pub struct Certificate {
+    /// What the certificate says.
+    pub facts: CertFacts,
     /// `None` for public key algorithms that keyradius does not know.
-    pub(crate) public: Option<PublicHalf>,
+    pub public: Option<PublicHalf>,
     /// Length of the structure in bytes.
-    pub(crate) consumed: usize,
+    pub consumed: usize,
 }
 
 /// Reads the certificate at the start of `der`; bytes behind it are left alone.
-pub(crate) fn read(der: &[u8]) -> Result<Certificate, Malformed> {
+pub fn read(der: &[u8]) -> Result<Certificate, Malformed> {
     let outer = BerReader::new(der).value(SEQUENCE, "Certificate")?;
     let mut parts = outer.children();
     let mut tbs = parts.value(SEQUENCE, "tbsCertificate")?.children();

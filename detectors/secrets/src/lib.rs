@@ -54,7 +54,7 @@ static ABOUT: About = About {
 };
 
 /// The detector of ordinary secrets.
-pub(crate) struct Secrets;
+pub struct Secrets;
 
 impl Detector for Secrets {
     fn about(&self) -> &'static About {

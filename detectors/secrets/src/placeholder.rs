@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::read::chance::{distinct, repeats};
 use keyradius_core::hex::hex;
+use keyradius_readers::chance::{distinct, repeats};
 
 /// Words that real secrets hold by chance once in billions of times, and examples hold often; lower case.
 const WORDS: [&[u8]; 14] = [

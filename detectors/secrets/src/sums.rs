@@ -1,6 +1,6 @@
 //! Checksums that issuers put into their tokens: CRC-32 in several spellings, Marvin32.
 
-use crate::read::text;
+use keyradius_readers::text;
 
 /// CRC-32 of IEEE 802.3, as in zlib. Tokens are short: no table is worth its cache lines.
 pub(super) fn crc32<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u32 {

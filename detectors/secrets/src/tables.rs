@@ -1,4 +1,4 @@
-//! The formats as data: `detectors/data/secrets.toml`, compiled in and read once. A pattern is compiled when its anchor
+//! The formats as data: `detectors/secrets/data/secrets.toml`, compiled in and read once. A pattern is compiled when its anchor
 //! is first seen: most scans see few of them.
 
 use std::sync::{LazyLock, OnceLock};

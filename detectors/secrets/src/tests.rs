@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use keyradius_core::budget::Limits;
 use keyradius_core::engine::Engine;
 use keyradius_core::material::{Identity, Kind, Occurrence, SecretClass, Verdict};
+use keyradius_core::seam::Knowledge;
 
 use super::sums::{base36, base62, crc32, marvin32};
 use super::*;
@@ -26,7 +27,10 @@ const AN: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const HEX: &str = "0123456789abcdef";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| Engine::new(crate::everything(), Limits::default()));
+static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| {
+    let knowledge = Knowledge { detectors: vec![&Secrets], ..Knowledge::default() };
+    Engine::new(knowledge, Limits::default())
+});
 
 fn found(text: &str) -> Vec<Occurrence> {
     let harvest = ENGINE.bytes("a.env", text.as_bytes());
@@ -46,7 +50,7 @@ fn crc62(prefix: &str) -> String {
 }
 
 fn b64(bytes: &[u8]) -> String {
-    let text = crate::read::text::base64(bytes);
+    let text = keyradius_readers::text::base64(bytes);
     let padding = "=".repeat((4 - text.len() % 4) % 4);
     text + &padding
 }
@@ -65,7 +69,7 @@ fn azure(sign: &str, length: usize, seed: [u8; 8]) -> String {
 }
 
 fn jwt(claims: &str) -> String {
-    let part = |text: &str| crate::read::text::base64url(text.as_bytes());
+    let part = |text: &str| keyradius_readers::text::base64url(text.as_bytes());
     format!("{}.{}.{}", part("{\"alg\":\"RS256\",\"typ\":\"JWT\"}"), part(claims), random(AN, 86))
 }
 
@@ -81,7 +85,7 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
         bytes.extend_from_slice(random(HEX, 36).as_bytes());
         bytes.extend_from_slice(&[0, 0, 6, 32]);
         bytes.extend_from_slice(random(AN, 32).as_bytes());
-        format!("pypi-{}", crate::read::text::base64url(&bytes))
+        format!("pypi-{}", keyradius_readers::text::base64url(&bytes))
     };
     let grafana = format!("glsa_{}", random(AN, 32));
     let grafana_sum = keyradius_core::hex::hex(&crc32(grafana.as_bytes()).to_le_bytes());

@@ -10,9 +10,8 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Kind, Material, OrdinarySecret, SecretClass, Verdict};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::chance::entropy;
 use regex::bytes::{Captures, Regex, RegexBuilder};
-
-use crate::read::chance::entropy;
 
 /// How far before a literal a match may begin, and how far behind a match the literal may stand, in bytes: some lines.
 pub const BACK: usize = 512;

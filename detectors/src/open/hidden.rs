@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use keyradius_core::blob::Origin;
-use keyradius_core::material::{Kind, Material, Protection, ProtectionState, Remark};
-
 use keyradius_core::lock::Unlocked;
+use keyradius_core::material::{Kind, Material, Protection, ProtectionState, Remark};
 
 /// How a key is protected that is readable once the container around it is open.
 const INSIDE: &str = "inside of what a password opened";

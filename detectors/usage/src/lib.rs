@@ -1,6 +1,6 @@
 //! Files that use keys: build scripts, CI configuration, properties, and what they say of keys and passwords.
 //!
-//! What is understood stands in `detectors/data/usage.toml`, as four kinds of rule: commands (a tool and its arguments),
+//! What is understood stands in `detectors/usage/data/usage.toml`, as four kinds of rule: commands (a tool and its arguments),
 //! assignments (names of settings, in every form that build files have for them), steps of CI systems, and names of fields
 //! that hold passwords. This folder is the machine that reads them:
 //!

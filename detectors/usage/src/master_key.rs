@@ -5,11 +5,10 @@
 use std::path::Path;
 
 use keyradius_core::blob::Blob;
+use keyradius_core::hex::unhex;
 use keyradius_core::material::{Encoding, Kind, Label, Material, Protection};
 use keyradius_core::seam::Clues;
-
-use crate::read::symmetric;
-use keyradius_core::hex::unhex;
+use keyradius_readers::symmetric;
 
 /// Digits of the key: AES-128 (ActiveSupport::EncryptedConfiguration).
 const DIGITS: usize = 32;
@@ -38,10 +37,10 @@ pub(super) fn read(blob: Blob<'_>, out: &mut Clues) {
 #[cfg(test)]
 mod tests {
     use keyradius_core::blob::Origin;
+    use keyradius_core::hex::hex;
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use keyradius_core::hex::hex;
 
     #[test]
     fn a_name_and_a_whole_content() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use keyradius_core::material::Name;
+use keyradius_readers::text;
 use zeroize::Zeroizing;
 
 use super::assignment::{self, Setting};
@@ -15,7 +16,6 @@ use super::text::{Dialect, Text};
 use super::value::{self, Around, Found, Raw};
 use super::variables::Variables;
 use super::{CANDIDATES, REFERENCES};
-use crate::read::text;
 
 /// What a setting was read as.
 pub(super) struct Field<'a> {

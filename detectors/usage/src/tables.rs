@@ -1,4 +1,4 @@
-//! The grammar as data: `detectors/data/usage.toml`, compiled in (as JSON, see `build.rs`) and read once.
+//! The grammar as data: `detectors/usage/data/usage.toml`, compiled in (as JSON, see `build.rs`) and read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -3,9 +3,9 @@
 use super::forest::Forest;
 use super::keys::KeySet;
 use super::odb::Odb;
-use super::oid::Kind;
 use super::trees::{Seen, ascends, entries, gained};
 use super::walk::{Change, Visitor, walk};
+use keyradius_core::oid::Kind;
 
 /// How many objects trees name that are not stored here; submodules are not meant to be.
 pub(crate) fn absent(odb: &Odb, jobs: usize) -> usize {

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use super::index::Index;
 use super::odb::{Directory, TEXT, unread};
-use super::oid::{Format, ObjectId};
 use super::pack::Pack;
 use super::store::Store;
-use crate::error::{Gap, Malformed, Reason};
+use keyradius_core::error::{Gap, Malformed, Reason};
+use keyradius_core::oid::{Format, ObjectId};
 
 /// Bytes of the header of a multi-pack-index, and of each row of its table of chunks.
 const ROW: u64 = 12;
@@ -183,8 +183,8 @@ mod tests {
 
     use super::super::made::{self, FORMATS, Folder, PackWriter};
     use super::super::odb::Odb;
-    use super::super::oid::Kind;
     use super::*;
+    use keyradius_core::oid::Kind;
 
     /// A multi-pack-index over these rows: name, pack and offset.
     fn midx(format: Format, names: &[u8], many: u32, mut rows: Vec<(ObjectId, u32, u32)>) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use crate::budget::Limits;
+use keyradius_core::budget::Limits;
 
 /// Bytes of objects that each thread may hold while it builds others on them.
 const OWN: u64 = 24 << 20;

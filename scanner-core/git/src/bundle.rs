@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-use super::oid::{Format, ObjectId};
 use super::store::Store;
+use keyradius_core::oid::{Format, ObjectId};
 
 /// How a file says that it is a bundle.
 const SIGNATURES: [&[u8]; 2] = [b"# v2 git bundle\n", b"# v3 git bundle\n"];
@@ -103,8 +103,8 @@ fn pack_format(store: &Store) -> io::Result<Format> {
 #[cfg(test)]
 mod tests {
     use super::super::made::{FORMATS, Folder, PackWriter};
-    use super::super::oid::Kind;
     use super::*;
+    use keyradius_core::oid::Kind;
 
     #[test]
     fn what_stands_before_the_pack_is_read() {

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use super::commits::Header;
 use super::history::below;
 use super::odb::{Odb, as_path, unread};
-use super::oid::{Kind, ObjectId};
 use super::source::Read;
 use super::trees::entries;
-use crate::blob::{Blob, Origin};
-use crate::error::Reason;
-use crate::material::Provenance;
-use crate::run::Run;
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::error::Reason;
+use keyradius_core::material::Provenance;
+use keyradius_core::oid::{Kind, ObjectId};
+use keyradius_core::run::Run;
 
 /// Most commits whose trees are looked at, in each repository.
 const COMMITS: usize = 256;

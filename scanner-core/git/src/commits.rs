@@ -6,7 +6,7 @@ use std::hash::BuildHasherDefault;
 use std::num::{IntErrorKind, ParseIntError};
 
 use super::keys::{KeyMap, KeySet};
-use super::oid::{Format, ObjectId};
+use keyradius_core::oid::{Format, ObjectId};
 
 /// One commit. Names are [`ObjectId::key`]s: a million commits are some 50 MB.
 #[derive(Clone, Debug)]

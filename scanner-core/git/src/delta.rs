@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::walk::TOO_LARGE;
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
 
 /// Most pieces of a delta that are held: 24 MiB of them.
 const MOST_PIECES: usize = 1 << 20;

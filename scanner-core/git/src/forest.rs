@@ -1,8 +1,8 @@
 //! Which entry of a pack is built on which: a forest, whose trees are the units of work.
 
-use super::oid::{Kind, ObjectId};
 use super::pack::{MISSING_BASE, Pack, Pages, Stored};
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::{Kind, ObjectId};
 
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -298,8 +298,8 @@ impl Forest {
 #[cfg(test)]
 mod tests {
     use super::super::made::{self, FORMATS, Folder, Op, PackWriter, noise};
-    use super::super::oid::{Format, ObjectId};
     use super::*;
+    use keyradius_core::oid::{Format, ObjectId};
 
     fn forest(made: &PackWriter) -> Forest {
         let folder = Folder::new();

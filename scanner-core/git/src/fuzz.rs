@@ -9,17 +9,17 @@ use super::bounds::Bounds;
 use super::bundle;
 use super::index::Index;
 use super::odb::Odb;
-use super::oid::{Format, ObjectId};
 use super::pack::Pack;
 use super::refs::Refs;
 use super::reftable::{self, Tables};
 use super::repo::Repository;
 use super::source::Repositories;
 use super::store::Store;
-use crate::budget::Limits;
-use crate::engine::{Engine, Progress};
-use crate::error::SourceError;
-use crate::seam::{Feed, Source};
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::{Engine, Progress};
+use keyradius_core::error::SourceError;
+use keyradius_core::oid::{Format, ObjectId};
+use keyradius_core::seam::{Feed, Source};
 
 /// What a target may hold and do: a fuzzer has no use for large objects.
 fn limits() -> Limits {
@@ -182,7 +182,7 @@ mod tests {
 
     use std::sync::LazyLock;
 
-    use crate::seam::Knowledge;
+    use keyradius_core::seam::Knowledge;
 
     static NOTHING: LazyLock<Engine<'static>> = LazyLock::new(|| Engine::new(Knowledge::default(), Limits::default()));
 

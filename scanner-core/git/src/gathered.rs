@@ -77,8 +77,8 @@ pub(super) fn borrowed(repositories: &[Repository]) -> Vec<BTreeSet<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::made::Folder;
-    use crate::git::repo::resolve;
+    use crate::made::Folder;
+    use crate::repo::resolve;
 
     #[test]
     fn only_so_many_paths_are_kept_and_the_rest_is_counted() {

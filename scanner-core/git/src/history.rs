@@ -18,17 +18,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::clues;
 use super::commits::{Graph, Header, Node, tagged};
 use super::odb::{as_path, unread};
-use super::oid::{Kind, ObjectId};
 use super::refs::Named;
 use super::repo::Repository;
 use super::source::{Read, kind_of};
 use super::staged;
 use super::trees::{Place, Places, Trees};
-use crate::blob::Origin;
-use crate::error::Reason;
-use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
-use crate::run::Run;
 use follow::Story;
+use keyradius_core::blob::Origin;
+use keyradius_core::error::Reason;
+use keyradius_core::material::{CommitFacts, Occurrence, Provenance, Reach};
+use keyradius_core::oid::{Kind, ObjectId};
+use keyradius_core::run::Run;
 use names::Containing;
 
 /// Most places in histories that are told in one run. One takes a kilobyte.
@@ -81,7 +81,7 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, run:
     if mine.is_empty() {
         return;
     }
-    let files: HashMap<(PathBuf, u64, Vec<crate::blob::Wrap>), usize> = found
+    let files: HashMap<(PathBuf, u64, Vec<keyradius_core::blob::Wrap>), usize> = found
         .iter()
         .enumerate()
         .filter(|(_, other)| other.origin.object.is_none())

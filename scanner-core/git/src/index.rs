@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::bounds::{Bounds, Lease};
-use super::oid::{Format, ObjectId};
 use super::store::Store;
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::{Format, ObjectId};
 
 /// First bytes of a version 2 index; version 1 has none.
 const MAGIC: &[u8] = &[0xff, b't', b'O', b'c'];

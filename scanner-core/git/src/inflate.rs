@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::deflate::{Decompressor, Refused};
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
 
 /// Most bytes that one byte of deflate can become (RFC 1951: 258 bytes from two bits), rounded up.
 const RATIO: u64 = 1040;

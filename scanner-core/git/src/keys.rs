@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map over [`super::oid::ObjectId::key`]s.
+/// A map over [`keyradius_core::oid::ObjectId::key`]s.
 pub(crate) type KeyMap<T> = HashMap<u64, T, BuildHasherDefault<KeyHasher>>;
 /// A set of them.
 pub(crate) type KeySet = HashSet<u64, BuildHasherDefault<KeyHasher>>;

@@ -28,9 +28,8 @@ mod inflate;
 mod keys;
 mod loose;
 #[cfg(test)]
-pub(crate) mod made;
+mod made;
 mod odb;
-pub mod oid;
 mod pack;
 mod refs;
 mod reftable;
@@ -46,9 +45,6 @@ mod store;
 mod trees;
 mod walk;
 
-pub(crate) use loose::look_at as look_at_loose;
-pub use repo::Found;
-pub(crate) use repo::Storage;
 pub use revisions::Revisions;
 pub use select::{History, Selection};
-pub use source::{Options, Repositories, Summary};
+pub use source::{Options, Repositories};

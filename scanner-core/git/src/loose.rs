@@ -4,12 +4,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::inflate::{DAMAGED, Inflater, Stream, room};
-use super::oid::{Format, Kind, ObjectId};
 use super::store::{Part, Store};
-use crate::blob::{Origin, Wrap};
-use crate::error::{Gap, Malformed, Reason};
-use crate::seam::Feed;
-use crate::source::stream::Windows;
+use keyradius_core::blob::{Origin, Wrap};
+use keyradius_core::error::{Gap, Malformed, Reason};
+use keyradius_core::oid::{Format, Kind, ObjectId};
+use keyradius_core::seam::Feed;
+use keyradius_core::source::stream::Windows;
 
 /// Bytes that hold every header: the longest kind, a space, twenty digits, a zero.
 const HEADER: usize = 32;

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha2::Digest;
 
-use super::oid::{Format, Kind, ObjectId};
+use keyradius_core::oid::{Format, Kind, ObjectId};
 
 pub(crate) const FORMATS: [Format; 2] = [Format::Sha1, Format::Sha256];
 
@@ -18,7 +18,7 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("keyradius-core-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("keyradius-git-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).expect("a temporary folder");
         Self(path)

@@ -10,12 +10,12 @@ use super::bounds::Bounds;
 use super::bundle;
 use super::inflate::Inflater;
 use super::loose::{self, Loose};
-use super::oid::{Format, Kind, ObjectId};
 use super::pack::{MISSING_BASE, Pack};
 use super::rescue::Rescue;
 use super::store::read_regular;
-use crate::blob::Origin;
-use crate::error::{Gap, Malformed, Reason};
+use keyradius_core::blob::Origin;
+use keyradius_core::error::{Gap, Malformed, Reason};
+use keyradius_core::oid::{Format, Kind, ObjectId};
 
 /// How many alternates deep (git's own limit).
 const ALTERNATES: usize = 5;

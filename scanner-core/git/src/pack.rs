@@ -8,10 +8,10 @@ use super::bounds::Bounds;
 use super::delta::Delta;
 use super::index::Index;
 use super::inflate::Inflater;
-use super::oid::{Format, Kind, ObjectId};
 use super::store::{Part, Store};
 use super::walk::TOO_LARGE;
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::{Format, Kind, ObjectId};
 
 mod pages;
 pub(crate) use pages::Pages;

@@ -5,10 +5,10 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::odb::{TEXT, as_path, reason, unread};
-use super::oid::{Format, ObjectId};
 use super::reftable::{self, Tables, Value};
 use super::store::{open_regular, read_regular};
-use crate::error::{Gap, Reason};
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::oid::{Format, ObjectId};
 
 /// How many symbolic refs deep (git's own limit).
 const SYMBOLIC: usize = 5;
@@ -311,8 +311,8 @@ pub(crate) fn pointer(path: &Path, prefix: &[u8]) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::super::made::{FORMATS, Folder};
-    use super::super::oid::Kind;
     use super::*;
+    use keyradius_core::oid::Kind;
 
     fn id(format: Format, n: u8) -> ObjectId {
         ObjectId::of(format, Kind::Commit, &[n])

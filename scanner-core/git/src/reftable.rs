@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::inflate::Inflater;
 use super::odb::{TEXT, as_path};
-use super::oid::{Format, ObjectId};
 use super::store::read_regular;
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::{Format, ObjectId};
 
 /// What a ref stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,8 +219,8 @@ fn key(block: &mut Cursor<'_>, name: &mut Vec<u8>) -> Result<usize, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::super::made::{FORMATS, Folder, deflate};
-    use super::super::oid::Kind;
     use super::*;
+    use keyradius_core::oid::Kind;
 
     /// A number as tables write it.
     fn varint(value: usize) -> Vec<u8> {

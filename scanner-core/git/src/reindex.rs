@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use super::bounds::EXPENSIVE;
 use super::forest::Forest;
 use super::inflate::Inflater;
-use super::oid::{Kind, ObjectId};
 use super::pack::{HEADER, MISSING_BASE, Pack, Pages};
 use super::walk::{Change, Visitor, walk};
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::{Kind, ObjectId};
 
 /// Every kind that is named.
 const KINDS: [Kind; 4] = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::odb::TEXT;
-use super::oid::{Format, ObjectId};
 use super::refs::pointer;
 use super::store::read_regular;
+use keyradius_core::oid::{Format, ObjectId};
 
 /// Something of git that the walk came by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Found {
+pub(crate) enum Found {
     /// A directory with `HEAD` and `objects` or `commondir`: `.git`, a bare repository, a mirror, `.git/modules/x`.
     Directory(PathBuf),
     /// A `.git` file that says where such a directory lies: linked worktrees and submodules.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::delta::Delta;
 use super::inflate::Inflater;
 use super::odb::{ALONE, Odb, read_loose};
-use super::oid::{Kind, ObjectId};
 use super::pack::{Entry, Pack, Pages, Stored};
+use keyradius_core::oid::{Kind, ObjectId};
 
 /// Most entries that are inflated for a whole repository: a pack of a million damaged entries, each at the end of a long
 /// chain, must not take for ever. Some seconds at most; what is left is told as damaged.

@@ -19,17 +19,17 @@ use super::commits::{Commits, tagged};
 use super::forest::Forest;
 use super::index::Index;
 use super::odb::{Directory, Odb, unread};
-use super::oid::{Kind, ObjectId};
 use super::pack::{HEADER, MISSING_BASE, Pack};
 use super::reindex;
 use super::rescue::Rescue;
 use super::trees::Forests;
 use super::walk::{STREAMED, walk};
-use crate::blob::{Blob, Origin, Wrap};
-use crate::error::{Gap, Reason};
-use crate::prefilter::Seen;
-use crate::seam::{Feed, Looked};
-use crate::source::stream::{self, Windows};
+use keyradius_core::blob::{Blob, Origin, Wrap};
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::oid::{Kind, ObjectId};
+use keyradius_core::prefilter::Seen;
+use keyradius_core::seam::{Feed, Looked};
+use keyradius_core::source::stream::{self, Windows};
 
 /// What is looked at. Trees too: whoever writes objects can call anything a tree.
 const KINDS: [Kind; 4] = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];

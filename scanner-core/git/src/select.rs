@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::commits::{Commits, Graph, Header, Node, tagged};
 use super::forest::Forest;
 use super::odb::Odb;
-use super::oid::{Kind, ObjectId};
 use super::refs::Refs;
 use super::revisions::Reader;
 use super::walk::{Change, Visitor, walk};
-use crate::error::Reason;
+use keyradius_core::error::Reason;
+use keyradius_core::oid::{Kind, ObjectId};
 
 /// Which part of a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,12 +3,11 @@
 mod rounds;
 
 use std::collections::{BTreeSet, HashSet};
+use std::fs::{File, FileType};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use serde::{Deserialize, Serialize};
 
 use super::absent::absent;
 use super::agree;
@@ -17,23 +16,26 @@ use super::bundle;
 use super::commits::Commits;
 use super::gathered::{Kept, borrowed};
 use super::history::{self, Stories};
+use super::loose;
 use super::odb::{Odb, reason, rebuilt, unread};
-use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
 use super::refs::Refs;
-use super::repo::{Found, Repository, resolve};
+use super::repo::{Found, Repository, Storage, resolve};
 use super::revisions::{Reader, Revisions};
 use super::scan::{Scan, Tally};
 use super::select::{History, Selection};
 use super::store::Store;
 use super::trees::Forests;
-use crate::blob::Origin;
-use crate::error::{Gap, Reason, SourceError};
-use crate::material::Occurrence;
-use crate::run::Run;
-use crate::seam::{Feed, Source};
-use crate::secret::wipe_stack;
-use crate::source::stream::Windows;
+use keyradius_core::blob::Origin;
+use keyradius_core::error::{Gap, Reason, SourceError};
+use keyradius_core::material::Occurrence;
+use keyradius_core::oid::{Kind, ObjectId};
+use keyradius_core::repository::Summary;
+use keyradius_core::run::Run;
+use keyradius_core::seam::{Feed, Source};
+use keyradius_core::secret::wipe_stack;
+use keyradius_core::source::storage::{Claim, StorageReader};
+use keyradius_core::source::stream::Windows;
 use rounds::scan_all;
 
 /// How histories are read.
@@ -51,34 +53,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { selection: Selection::default(), shortcut: true, revisions: None }
     }
-}
-
-/// What was read of one repository.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Summary {
-    /// Its work tree, or the directory of a bare one, or the file of a bundle.
-    #[serde(with = "crate::wire::path")]
-    pub path: PathBuf,
-    /// How its objects are named.
-    pub format: Format,
-    /// Packs read.
-    pub packs: usize,
-    /// Loose objects read.
-    pub loose: usize,
-    /// Distinct commits.
-    pub commits: u64,
-    /// Distinct trees.
-    pub trees: u64,
-    /// Distinct blobs.
-    pub blobs: u64,
-    /// Distinct tag objects.
-    pub tags: u64,
-    /// Bytes of distinct blobs.
-    pub blob_bytes: u64,
-    /// Whether its history is cut off.
-    pub shallow: bool,
-    /// Whether objects may have been left on a server.
-    pub partial: bool,
 }
 
 /// Every repository that a walk comes by.
@@ -132,12 +106,12 @@ impl Repositories {
     }
 
     /// Takes note of something that the walk came by.
-    pub fn found(&self, found: Found) {
+    fn found(&self, found: Found) {
         lock(&self.found).push(found);
     }
 
     /// Whether a file that begins like this is read here, and not as a file.
-    pub(crate) fn claims(&self, start: &[u8]) -> bool {
+    fn reads_pack(&self, start: &[u8]) -> bool {
         self.options.selection.history != History::None && bundle::begins(start)
     }
 
@@ -329,6 +303,32 @@ fn as_it_is(path: &Path, signature: &[u8], end: u64, to: Feed<'_>) {
     });
     if let Ok(Some(detail)) = read {
         to.run.gap(unread(path, Reason::ReadError, detail));
+    }
+}
+
+impl StorageReader for Repositories {
+    fn notice(&self, path: &Path, kind: FileType) {
+        let is_link = kind.is_symlink() && path.file_name().is_some_and(|name| name == "objects");
+        if let Some(found) = Found::at(path, kind.is_dir() || (is_link && path.is_dir())) {
+            self.found(found);
+        }
+    }
+
+    fn claims(&self, path: &Path, depth: usize, start: &[u8]) -> Option<Claim> {
+        // Only if the object directory is part of the walk: `scan .git/objects/pack` means those files.
+        let storage = if depth >= 2 { Storage::at(path) } else { None };
+        if storage.is_some_and(|storage| storage.begins(start)) {
+            return Some(Claim::Later);
+        }
+        if self.reads_pack(start) {
+            self.found(Found::Pack(path.to_owned()));
+            return Some(Claim::Later);
+        }
+        Storage::Loose.begins(start).then_some(Claim::Now)
+    }
+
+    fn read(&self, file: File, origin: &Origin, windows: &mut Windows, to: Feed<'_>) {
+        loose::look_at(file, origin, windows, to);
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use super::oid::{Format, ObjectId};
 use super::store::read_regular;
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::{Format, ObjectId};
 
 /// Largest index that is read, in bytes: some 700,000 files. Of a larger one the paths are not known; its objects are read
 /// all the same.

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::Malformed;
-use crate::read_at::{Held, ReadAt};
+use keyradius_core::error::Malformed;
+use keyradius_core::read_at::{Held, ReadAt};
 
 /// Said where a file ends before the place that was read.
 pub(crate) const SHORTER: &str = "the file was cut short or changed while it was read";

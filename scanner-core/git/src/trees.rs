@@ -17,9 +17,9 @@ use super::inflate::Inflater;
 use super::keys::{KeyMap, KeySet};
 use super::loose::{self, Loose};
 use super::odb::Odb;
-use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
 use super::walk::{Change, Visitor, walk};
+use keyradius_core::oid::{Format, Kind, ObjectId};
 
 mod entries;
 mod places;

@@ -13,13 +13,13 @@ use super::bounds::{Bounds, Metered, spend};
 use super::delta::Delta;
 use super::forest::Forest;
 use super::inflate::Inflater;
-use super::oid::Kind;
 use super::pack::{Pack, Pages};
-use crate::error::Malformed;
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::Kind;
 pub(super) use memory::wipe;
 
 /// Objects beyond this size that nothing is built on are not held whole at all, in bytes.
-pub(crate) const STREAMED: u64 = (crate::source::stream::CORE + crate::source::stream::AHEAD) as u64;
+pub(crate) const STREAMED: u64 = (keyradius_core::source::stream::CORE + keyradius_core::source::stream::AHEAD) as u64;
 
 /// Said of objects that would need more memory than a run may use.
 pub(crate) const TOO_LARGE: &str = "needs more memory than --max-held allows";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::oid::{Kind, ObjectId};
+use crate::oid::{Kind, ObjectId};
 
 /// What a git history says of a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

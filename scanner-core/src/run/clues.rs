@@ -17,18 +17,18 @@ pub(crate) const LARGEST: usize = 1 << 20;
 
 impl Run<'_> {
     /// Whether files that use keys are read at all.
-    pub(crate) const fn reads_clues(&self) -> bool {
+    pub const fn reads_clues(&self) -> bool {
         self.knowledge.clues.is_some()
     }
 
     /// Whether a file of this name may use keys.
-    pub(crate) fn wants_clues(&self, path: &Path) -> bool {
+    pub fn wants_clues(&self, path: &Path) -> bool {
         self.knowledge.clues.is_some_and(|reader| reader.wants(path))
     }
 
     /// Reads what a file says of keys that are stored elsewhere, if its name says that it may use them. Nothing else is
     /// looked for.
-    pub(crate) fn read_clues(&self, blob: Blob<'_>) {
+    pub fn read_clues(&self, blob: Blob<'_>) {
         let Some(reader) = self.knowledge.clues else { return };
         if !reader.wants(&blob.origin.location()) {
             return;

@@ -161,9 +161,4 @@ pub trait Detector: Sync {
     fn lock<'b>(&self, _kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
         None
     }
-    /// How files of this format begin that are worth opening when they are encoded as a whole, where no anchor says so: objects of
-    /// a git history are decoded only if they begin like one.
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
 }

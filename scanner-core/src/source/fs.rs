@@ -1,6 +1,6 @@
 //! Files on disk: every one, hidden and ignored ones too.
 //!
-//! Repositories are noted on the way; what they store is read by [`crate::git`].
+//! Repositories are noted on the way; what they store is read by a [`StorageReader`].
 //!
 //! Symlinks are counted and not followed (a link given by the user is), special files are opened only if the user named
 //! them ([`super::special`]), pseudo file systems are left alone. What was named and not read is never passed over. The walk itself is in `source/walk.rs`.
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::special::Special;
+use super::storage::{self, StorageReader};
 use super::stream::{CORE, Windows};
 use super::walk::{self, Entry};
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
-use crate::git::{Found, Repositories, Storage, look_at_loose};
 use crate::material::Occurrence;
 use crate::read_at::{Cursor, ReadAt};
 use crate::run::Run;
@@ -32,7 +32,7 @@ pub struct Tree<'a> {
     /// Whether to stay on the file systems of the roots.
     pub one_file_system: bool,
     /// Who reads the repositories, packs and bundles that the walk comes by; their objects are not read as files then.
-    pub repositories: &'a Repositories,
+    pub repositories: &'a dyn StorageReader,
 }
 
 impl Source for Tree<'_> {
@@ -134,12 +134,8 @@ impl Below {
 enum Claim {
     /// Nobody.
     None,
-    /// The repository whose storage it is part of.
-    Repository,
-    /// It is a pack or a bundle by itself.
-    Pack,
-    /// It is a loose object by itself.
-    Loose,
+    /// The reader of the storage that it is or belongs to.
+    Storage(storage::Claim),
     /// It is a large container.
     Container,
 }
@@ -149,7 +145,7 @@ struct Visitor<'a> {
     windows: Windows,
     to: Feed<'a>,
     devices: &'a Option<BTreeSet<u64>>,
-    repositories: &'a Repositories,
+    repositories: &'a dyn StorageReader,
     /// What was seen below each root that has a link below it or a file.
     links: &'a Mutex<BTreeMap<PathBuf, Below>>,
     /// The root below which this thread saw a file last.
@@ -167,19 +163,14 @@ impl walk::Visitor for Visitor<'_> {
     fn entry(&mut self, entry: Entry) -> bool {
         let kind = entry.file_type();
         let given = entry.depth() == 0;
-        let is_directory =
-            kind.is_dir() || (kind.is_symlink() && entry.file_name() == "objects" && entry.path().is_dir());
-        if let Some(found) = Found::at(entry.path(), is_directory) {
-            self.repositories.found(found);
-        }
+        self.repositories.notice(entry.path(), kind);
         if kind.is_dir() {
             return self.directory(entry.path(), given);
         }
         self.below(&entry, kind.is_symlink() && !given);
         if kind.is_file() || (given && is_readable(entry.path())) {
-            // Only if the object directory is part of the walk: `scan .git/objects/pack` means those files.
-            let storage = if entry.depth() >= 2 { Storage::at(entry.path()) } else { None };
-            self.file(entry.into_path(), given, storage);
+            let depth = entry.depth();
+            self.file(entry.into_path(), given, depth);
         } else if !kind.is_symlink() {
             self.gap(entry.path(), Reason::SpecialFile, "FIFO, socket or device: not opened");
         }
@@ -236,18 +227,16 @@ impl Visitor<'_> {
         true
     }
 
-    fn file(&mut self, path: PathBuf, follow: bool, storage: Option<Storage>) {
+    fn file(&mut self, path: PathBuf, follow: bool, depth: usize) {
         match open(&path, follow) {
             Ok(file) => {
                 let origin = Origin::file(path);
                 let claimed = Cell::new(Claim::None);
                 let claim = |start: &[u8]| {
-                    claimed.set(match storage {
-                        Some(storage) if storage.begins(start) => Claim::Repository,
-                        _ if self.repositories.claims(start) => Claim::Pack,
-                        _ if Storage::Loose.begins(start) => Claim::Loose,
-                        _ if start.len() > CORE && self.to.run.is_container(start) => Claim::Container,
-                        _ => Claim::None,
+                    claimed.set(match self.repositories.claims(&origin.path, depth, start) {
+                        Some(claim) => Claim::Storage(claim),
+                        None if start.len() > CORE && self.to.run.is_container(start) => Claim::Container,
+                        None => Claim::None,
                     });
                     claimed.get() != Claim::None
                 };
@@ -256,9 +245,10 @@ impl Visitor<'_> {
                     return;
                 }
                 match claimed.get() {
-                    Claim::Pack => return self.repositories.found(Found::Pack(origin.path)),
-                    Claim::Loose => return look_at_loose(file, &origin, &mut self.windows, self.to),
-                    Claim::Repository | Claim::None => return,
+                    Claim::Storage(storage::Claim::Now) => {
+                        return self.repositories.read(file, &origin, &mut self.windows, self.to);
+                    }
+                    Claim::Storage(storage::Claim::Later) | Claim::None => return,
                     Claim::Container => {}
                 }
                 // A large file that is claimed: it can be read at any place.

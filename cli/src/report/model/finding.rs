@@ -1,10 +1,10 @@
 //! Findings as the report tells them.
 
 use keyradius_core::material::{Kind, Proof, ProtectionState, SecretClass, Verdict};
-use keyradius_detectors::radius::estate::Sure;
-use keyradius_detectors::radius::known::Class;
-use keyradius_detectors::radius::{Band, Tier};
-use keyradius_detectors::weak::Grade;
+use keyradius_judgement::estate::Sure;
+use keyradius_judgement::known::Class;
+use keyradius_judgement::weak::Grade;
+use keyradius_judgement::{Band, Tier};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, FindingKind, KeyUsage, LinkKind, SecretKind};

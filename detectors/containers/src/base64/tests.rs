@@ -2,9 +2,9 @@
 
 use keyradius_core::blob::Origin;
 use keyradius_core::budget::Limits;
+use keyradius_readers::text::{base64, base64url};
 
 use super::*;
-use crate::read::text::{base64, base64url};
 
 #[test]
 fn anchors_are_what_the_bytes_become() {

@@ -354,7 +354,7 @@ mod tests {
         for (container, bytes) in containers {
             let id = container.about().id;
             let keyradius_core::seam::Reader::InOrder(read) = container.reader() else { panic!("{id}") };
-            let mut seen = crate::read::stored::collect::Seen::default();
+            let mut seen = crate::collect::Seen::default();
             let told = read(&mut bytes.as_slice(), &mut seen);
             assert!(matches!(told, Err(Unopenable::Closed(Reason::Unsupported, _))), "{id}: {told:?}");
             assert!(seen.members.is_empty(), "{id}");

@@ -6,8 +6,7 @@ use std::cell::Cell;
 use std::io::{self, Read};
 
 use keyradius_core::read_at::Cursor;
-
-use crate::read::stored::{held, le16, le32};
+use keyradius_readers::stored::{held, le16, le32};
 
 /// Where the superblock stands, in bytes.
 pub(super) const SUPERBLOCK: u64 = 1024;

@@ -1,7 +1,7 @@
 //! Tests of `fat`.
 
 use super::*;
-use crate::read::stored::collect::{open, torture};
+use crate::collect::{open, torture};
 
 const SECTOR: usize = 512;
 

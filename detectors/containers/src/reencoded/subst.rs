@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::wrap::digits;
+use crate::digits;
 
 /// How one begins. It ends with the next dollar sign.
 pub(super) const MARK: &[u8] = b"$Format:";

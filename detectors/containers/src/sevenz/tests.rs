@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 use super::*;
-use crate::read::stored::collect::{Seen, open, open_into, torture};
+use crate::collect::{Seen, open, open_into, torture};
 
 /// CRC-32, bit by bit.
 fn crc(bytes: &[u8]) -> [u8; 4] {

@@ -1,7 +1,7 @@
 //! Tests of `squashfs`.
 
 use super::*;
-use crate::read::stored::collect::{open, torture};
+use crate::collect::{open, torture};
 
 /// One block of metadata, stored as it is.
 fn metadata(content: &[u8]) -> Vec<u8> {

@@ -12,8 +12,8 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Kind, Locked, Material, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::{locate, pbe};
 
-use crate::read::{locate, pbe};
 use read::Store;
 
 /// BCFKS keystores.
@@ -70,10 +70,10 @@ fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use keyradius_core::material::ProtectionState;
+    use keyradius_readers::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, encode};
 
     use super::*;
     use crate::ask;
-    use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, encode};
 
     const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
     const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];

@@ -3,18 +3,18 @@
 
 use std::ops::Range;
 
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, Remark};
+use keyradius_readers::ber::{BerReader, OCTET_STRING, OID, SEQUENCE, Value, dotted};
+use keyradius_readers::carrier;
+use keyradius_readers::private::{self, PrivateKey};
+use keyradius_readers::{pbe, x509};
 use zeroize::Zeroizing;
 
 use super::read::{self, Content, Object};
-use crate::read::ber::{BerReader, OCTET_STRING, OID, SEQUENCE, Value, dotted};
-use crate::read::carrier;
-use crate::read::private::{self, PrivateKey};
-use crate::read::{pbe, x509};
 use crate::unlock::kdf::bmp;
 use crate::unlock::pbe::{Password, Scheme};
-use keyradius_core::lock::Unlocked;
-use keyradius_core::lock::{Lock, PROOF};
 
 /// What a derived key is for stands behind the password (BcFKSKeyStoreSpi).
 const STORE: &str = "STORE_ENCRYPTION";

@@ -2,8 +2,7 @@
 //! SEQUENCE { EncryptedObjectStoreData, ObjectStoreIntegrityCheck }, where the first is shaped like an encrypted PKCS#8 key.
 
 use keyradius_core::error::Malformed;
-
-use crate::read::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
+use keyradius_readers::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
 
 /// A keystore.
 #[derive(Clone, Copy, Debug)]

@@ -158,9 +158,10 @@ mod tests {
     fn what_entries_become() {
         let chain = [certificate(&[0x30, 0])];
         let secret = |name: &str, length| [&[2][..], &utf("RAW"), &utf(name), &sized(&noise(length))].concat();
-        let mut info = crate::read::ber::encode(crate::read::ber::OID, &[&[0x2b, 6, 1, 4, 1, 42, 2, 17, 1, 1]]);
-        info = crate::read::ber::encode(0x30, &[&info]);
-        info = crate::read::ber::encode(0x30, &[&info, &crate::read::ber::encode(4, &[&noise(64)])]);
+        let mut info =
+            keyradius_readers::ber::encode(keyradius_readers::ber::OID, &[&[0x2b, 6, 1, 4, 1, 42, 2, 17, 1, 1]]);
+        info = keyradius_readers::ber::encode(0x30, &[&info]);
+        info = keyradius_readers::ber::encode(0x30, &[&info, &keyradius_readers::ber::encode(4, &[&noise(64)])]);
         for (what, kind, chain, content, found, state) in [
             ("sealed key", 4, &chain[..], sealed(), Kind::PrivateKey, Some(ProtectionState::Weak)),
             ("sealed secret", 4, &[], sealed(), Kind::Keystore, Some(ProtectionState::Weak)),

@@ -1,17 +1,17 @@
 //! Opens BouncyCastle's keystores. In BKS every key may have a password of its own, and the MAC, which has that of the
 //! store, is not asked. UBER has one password around everything, and a digest inside that says whether it was right.
 
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF, boxed};
 use keyradius_core::material::{Kind, Material, ProtectionState, Remark};
+use keyradius_readers::ber::{self, OCTET_STRING, SEQUENCE};
+use keyradius_readers::cursor::Cursor;
 use zeroize::Zeroizing;
 
 use super::read::{self, Content, DIGEST, Head, Sealed, Unlock};
-use crate::read::ber::{self, OCTET_STRING, SEQUENCE};
-use crate::read::cursor::Cursor;
 use crate::unlock::cipher::{Cipher, Mode, Suite, unpadded};
 use crate::unlock::kdf::Hash;
 use crate::unlock::pbe::{Password, Scheme};
-use keyradius_core::lock::Unlocked;
-use keyradius_core::lock::{Lock, PROOF, boxed};
 
 const TRIPLE_DES: Suite = Suite::new(Cipher::TripleDes, Mode::Cbc, 24);
 const TWOFISH: Suite = Suite::new(Cipher::Twofish, Mode::Cbc, 32);

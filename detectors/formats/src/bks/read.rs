@@ -6,15 +6,14 @@
 use std::ops::Range;
 
 use keyradius_core::error::Malformed;
-use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark};
-use zeroize::Zeroizing;
-
-use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
-use crate::read::carrier;
-use crate::read::cursor::Cursor;
-use crate::read::private::{self, PrivateKey};
-use crate::read::{pbe, public, x509};
 use keyradius_core::lock::Unlocked;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark};
+use keyradius_readers::ber::{BerReader, OCTET_STRING, SEQUENCE};
+use keyradius_readers::carrier;
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::private::{self, PrivateKey};
+use keyradius_readers::{pbe, public, x509};
+use zeroize::Zeroizing;
 
 /// Length of a SHA-1: the MAC behind the entries of BKS, the digest behind those of UBER, and the salt of every writer.
 pub(crate) const DIGEST: usize = 20;
@@ -24,7 +23,7 @@ const MAX_ITERATIONS: u32 = 1_000_000;
 const UBER_ITERATIONS: Range<u32> = 1024..2048;
 /// Dates of entries: milliseconds since 1970, up to the year 2100.
 const DATES: Range<u64> = 0..4_102_444_800_000;
-/// Iterations of PKCS#12's derivation up to which a scheme counts as weak, as in `read/pbe.rs`.
+/// Iterations of PKCS#12's derivation up to which a scheme counts as weak, as in `readers/pbe.rs`.
 const FEW: u32 = 2048;
 
 /// Salt and iterations: the head of both kinds of file and of every sealed key.

@@ -11,8 +11,8 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::{armor, carrier};
 
-use crate::read::{armor, carrier};
 use read::Sealed;
 
 /// cosign keys.
@@ -65,10 +65,10 @@ impl Detector for Cosign {
 #[cfg(test)]
 mod tests {
     use keyradius_core::material::Identity;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::text::base64;
 
     fn json() -> String {
         let box_ = base64(&(0..155).map(|n: u8| n.wrapping_mul(113)).collect::<Vec<u8>>());

@@ -6,11 +6,11 @@ use salsa20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use zeroize::Zeroizing;
 
 use super::read::Sealed;
-use crate::read::carrier;
-use crate::read::private::{self, PrivateKey};
 use crate::unlock::kdf::Scrypt;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
+use keyradius_readers::carrier;
+use keyradius_readers::private::{self, PrivateKey};
 
 /// A file.
 pub(super) struct Key {

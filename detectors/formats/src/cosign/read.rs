@@ -1,9 +1,8 @@
 //! The JSON in a key of cosign, for its detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
-
-use crate::read::members;
-use crate::read::text::{unbase64, without_padding};
+use keyradius_readers::members;
+use keyradius_readers::text::{unbase64, without_padding};
 
 /// PKCS#8 in a NaCl secretbox under scrypt.
 pub(crate) struct Sealed {

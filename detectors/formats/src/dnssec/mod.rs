@@ -9,13 +9,13 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::chance::looks_random;
+use keyradius_readers::number::bits;
+use keyradius_readers::public::{self, Domain, PublicKey, Raw};
+use keyradius_readers::signs::{self, Fit};
+use keyradius_readers::{curves, proof, ssh};
 use sha2::{Digest, Sha256};
 
-use crate::read::chance::looks_random;
-use crate::read::number::bits;
-use crate::read::public::{self, Domain, PublicKey, Raw};
-use crate::read::signs::{self, Fit};
-use crate::read::{curves, proof, ssh};
 use read::{Fields, dnskey};
 
 /// DNSSEC keys.
@@ -65,10 +65,6 @@ impl Detector for Dnssec {
         material.labels.push(Label::new("algorithm", fields.algorithm.to_string().as_bytes()));
         out.found(material);
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"Private-key-format:"]
     }
 }
 
@@ -135,12 +131,12 @@ fn public_key(bytes: &[u8], out: &mut Inspection) -> Result<(), Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Proof;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::text::base64;
-    use keyradius_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&Dnssec, "Kexample.com.+015+00001.private", text, &[PRIVATE, KSK, ZSK])

@@ -1,11 +1,10 @@
 //! The text of DNSSEC key files: `Name: value` lines of BIND's private keys, and the DNSKEY record of the public ones.
 
 use keyradius_core::error::Malformed;
+use keyradius_readers::curves;
+use keyradius_readers::public::{Domain, PublicKey, Raw};
+use keyradius_readers::text::{Decoder, digit};
 use zeroize::Zeroizing;
-
-use crate::read::curves;
-use crate::read::public::{Domain, PublicKey, Raw};
-use crate::read::text::{Decoder, digit};
 
 /// Most text of one file that is read, in bytes: RSA of 4096 bits has a tenth of it.
 const MAX_TEXT: usize = 32 << 10;

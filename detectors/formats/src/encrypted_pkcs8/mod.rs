@@ -12,9 +12,8 @@ use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
-use crate::read::{armor, carrier, locate, pbe};
+use keyradius_readers::ber::{BerReader, OCTET_STRING, SEQUENCE};
+use keyradius_readers::{armor, carrier, locate, pbe};
 
 /// Encrypted PKCS#8 private keys.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
-use crate::read::carrier;
-use crate::read::private::{self, PrivateKey};
 use crate::unlock::pbe::{Password, Scheme, begins_like_der};
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
+use keyradius_readers::ber::{BerReader, OCTET_STRING, SEQUENCE};
+use keyradius_readers::carrier;
+use keyradius_readers::private::{self, PrivateKey};
 
 /// An EncryptedPrivateKeyInfo.
 pub(super) struct Key<'a> {

@@ -12,9 +12,8 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::carrier;
-use crate::read::text::{Decoder, digit};
+use keyradius_readers::carrier;
+use keyradius_readers::text::{Decoder, digit};
 
 /// Storage of fastlane match.
 #[derive(Debug)]
@@ -134,9 +133,9 @@ fn decode(text: &[u8]) -> Result<Vec<u8>, Malformed> {
 #[cfg(test)]
 mod tests {
     use keyradius_core::blob::Origin;
+    use keyradius_readers::text::base64;
 
     use super::*;
-    use crate::read::text::base64;
 
     #[test]
     fn the_path_decides_where_the_magic_does_not() {

@@ -2,16 +2,16 @@
 //!
 //! The tag of version 2 is not asked: what comes out has to be a key whose parts fit.
 
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 use keyradius_core::material::{Kind, Proof};
+use keyradius_readers::carrier;
+use keyradius_readers::{armor, private};
 use zeroize::Zeroizing;
 
-use crate::read::carrier;
-use crate::read::{armor, private};
 use crate::unlock::cipher::{Cipher, Mode, Suite, unpadded};
 use crate::unlock::kdf::Hash;
 use crate::unlock::pkcs12::Store;
-use keyradius_core::lock::Unlocked;
-use keyradius_core::lock::{Lock, PROOF};
 
 /// What version it is, and its parts (match `encryption/encryption.rb`).
 pub(super) enum Key<'a> {

@@ -12,15 +12,14 @@ use std::borrow::Cow;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::hex::hex;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::agent::Numbers;
+use keyradius_readers::sexp::{self, Node};
+use keyradius_readers::signs::{self, Fit};
 use zeroize::Zeroize;
-
-use crate::read::agent::Numbers;
-use crate::read::sexp::{self, Node};
-use crate::read::signs::{self, Fit};
-use keyradius_core::hex::hex;
 
 /// Keys of gpg-agent.
 #[derive(Debug)]
@@ -161,10 +160,6 @@ impl Detector for GnuPgAgent {
         }
         out.found(material);
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"Key: (", b"(private-key", b"(11:private-key"]
     }
 
     fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {

@@ -54,7 +54,7 @@ const fn double(value: u128) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::text::bytes;
+    use crate::samples::bytes;
     use keyradius_core::hex::hex;
 
     #[test]

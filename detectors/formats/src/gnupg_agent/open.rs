@@ -1,16 +1,16 @@
 //! Opens keys of gpg-agent: an iterated S2K, AES-128 in CBC or OCB, then an S-expression with the private numbers. Neither
 //! digest nor tag is asked: the numbers have to belong to the public ones, which stand outside.
 
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_readers::agent::Numbers;
+use keyradius_readers::sexp::{self, Node};
 use zeroize::Zeroizing;
 
 use super::ocb;
-use crate::read::agent::Numbers;
-use crate::read::sexp::{self, Node};
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::Hash;
-use keyradius_core::lock::Lock;
-use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key {

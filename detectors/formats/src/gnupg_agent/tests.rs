@@ -1,14 +1,14 @@
 //! Tests of `gnupg_agent`.
 
+use crate::samples::bytes;
 use keyradius_core::blob::Origin;
 use keyradius_core::material::Proof;
 use keyradius_core::material::Remark;
+use keyradius_readers::curves;
+use keyradius_readers::proof;
+use keyradius_readers::public::{self, Raw};
 
 use super::*;
-use crate::read::curves;
-use crate::read::proof;
-use crate::read::public::{self, Raw};
-use crate::read::text::bytes;
 
 /// The private key of RFC 8032 7.1, test 1.
 const SEED: &str = "9D61B19DEFFD5A60BA844AF492EC2CC44449C5697B326919703BAC031CAE7F60";
@@ -82,7 +82,7 @@ fn names_are_read_in_every_form_of_token() {
         "(#{}#(#{}#(|{}|Ed25519)(5\"flags\"\"\\x65ddsa\")(1#71#[x]#40{POINT}#)(d #{SEED}#)(comment \"((((((((((((((((((\\\"\")))",
         hex(b"private-key"),
         hex(b"ecc"),
-        crate::read::text::base64(b"curve")
+        keyradius_readers::text::base64(b"curve")
     );
     for (name, before) in [("Key: ", "Key: "), ("no blank", "Label: x\nKey:"), ("next line", "key:\n "), ("alone", "")]
     {

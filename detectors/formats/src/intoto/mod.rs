@@ -2,7 +2,7 @@
 //! text with four `@` between its fields that older versions of securesystemslib encrypt such a key into, and the metadata
 //! that lists public keys for roles.
 //!
-//! A private Ed25519 key is proven by its public half; beside a foreign one it signs all the same (`read/signs.rs`). RSA and ECDSA keys are PEM inside of the same JSON: the PEM
+//! A private Ed25519 key is proven by its public half; beside a foreign one it signs all the same (`readers/signs.rs`). RSA and ECDSA keys are PEM inside of the same JSON: the PEM
 //! detectors read those, so a `keyval` with one is left to them. Public keys say which roles the metadata around them gives
 //! them: root metadata is the map of who is believed for what.
 
@@ -13,18 +13,18 @@ use std::ops::Range;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::unhex;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::armor;
+use keyradius_readers::carrier;
+use keyradius_readers::curves;
+use keyradius_readers::members;
+use keyradius_readers::public::{self, Domain, PublicKey, Raw};
 
-use crate::read::armor;
-use crate::read::carrier;
-use crate::read::curves;
-use crate::read::members;
-use crate::read::public::{self, Domain, PublicKey, Raw};
-use keyradius_core::hex::unhex;
 use read::{ITERATIONS, Sealed, private_key};
 
 /// Keys of TUF and in-toto.
@@ -96,10 +96,6 @@ impl Detector for InToto {
             }
         }
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"{\"keyval\""]
     }
 
     fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
@@ -202,11 +198,11 @@ fn sealed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<(), Malformed
 
 #[cfg(test)]
 mod tests {
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Proof;
 
     use super::*;
     use crate::ask;
-    use keyradius_core::hex::hex;
 
     /// The keys of RFC 8032 7.1, test 1.
     const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";

@@ -1,18 +1,18 @@
 //! Opens keys that securesystemslib encrypted: PBKDF2, an HMAC that tells, AES in counter mode, then JSON.
 
-use keyradius_core::material::{Encoding, Identity, Kind, Material};
-use zeroize::Zeroizing;
-
-use super::read::{ITERATIONS, Sealed, private_key};
-use crate::read::carrier;
-use crate::read::members;
-use crate::read::private;
-use crate::read::public::{self, PublicKey, Raw};
-use crate::unlock::cipher::{Cipher, Mode, Suite};
-use crate::unlock::kdf::Hash;
 use keyradius_core::hex::unhex;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
+use keyradius_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_readers::carrier;
+use keyradius_readers::members;
+use keyradius_readers::private;
+use keyradius_readers::public::{self, PublicKey, Raw};
+use zeroize::Zeroizing;
+
+use super::read::{ITERATIONS, Sealed, private_key};
+use crate::unlock::cipher::{Cipher, Mode, Suite};
+use crate::unlock::kdf::Hash;
 
 /// A file.
 pub(super) struct Key(Sealed);
@@ -43,7 +43,7 @@ impl Key {
             return Some(Unlocked::new(Some(0), material).with_plain(&plain));
         }
         // RSA and ECDSA stand there in PEM.
-        let armor = crate::read::armor::read(text, 0).ok()?;
+        let armor = keyradius_readers::armor::read(text, 0).ok()?;
         let readers = [private::pkcs8, private::pkcs1, private::sec1];
         let key = readers.iter().find_map(|read| read(&armor.body).ok().filter(|key| key.public.is_some()))?;
         Some(carrier::unlocked(0, key, &armor.body))

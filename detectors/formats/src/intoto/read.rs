@@ -1,11 +1,10 @@
 //! Private keys of securesystemslib, for their detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
-use keyradius_core::material::{PublicHalf, Remark};
-
-use crate::read::cursor::Cursor;
-use crate::read::signs::{self, Fit};
 use keyradius_core::hex::unhex;
+use keyradius_core::material::{PublicHalf, Remark};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::signs::{self, Fit};
 
 /// Iterations of PBKDF2 that securesystemslib takes (settings.PBKDF2_ITERATIONS).
 pub(crate) const ITERATIONS: u32 = 100_000;

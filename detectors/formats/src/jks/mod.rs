@@ -14,10 +14,9 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE};
-use crate::read::cursor::Cursor;
-use crate::read::{carrier, pbe, x509};
+use keyradius_readers::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::{carrier, pbe, x509};
 
 /// JKS and JCEKS keystores.
 #[derive(Debug)]
@@ -261,7 +260,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::ber::{OID, encode};
+    use keyradius_readers::ber::{OID, encode};
 
     fn store(magic: [u8; 4], entries: &[Vec<u8>]) -> Vec<u8> {
         let head = [&magic[..], &2_u32.to_be_bytes(), &(entries.len() as u32).to_be_bytes()].concat();

@@ -1,20 +1,20 @@
 //! Opens the keys of JKS and JCEKS keystores. Every key may have a password of its own; the password of the store itself
 //! only guards its digest, and is not asked.
 
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 use keyradius_core::material::{Material, Protection};
+use keyradius_readers::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE, Value};
+use keyradius_readers::carrier;
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::pbe as scheme;
+use keyradius_readers::private::{self, PrivateKey};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::read;
-use crate::read::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE, Value};
-use crate::read::carrier;
-use crate::read::cursor::Cursor;
-use crate::read::pbe as scheme;
-use crate::read::private::{self, PrivateKey};
 use crate::unlock::kdf::{Hash, utf16};
 use crate::unlock::pbe::{Password, Scheme, begins_like_der};
-use keyradius_core::lock::Unlocked;
-use keyradius_core::lock::{Lock, PROOF};
 
 /// The keys of one keystore.
 pub(super) struct Store<'a> {

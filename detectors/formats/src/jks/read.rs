@@ -2,8 +2,7 @@
 //! whose fields are byte arrays, strings and constants of enumerations.
 
 use keyradius_core::error::Malformed;
-
-use crate::read::cursor::Cursor;
+use keyradius_readers::cursor::Cursor;
 
 /// Magic number and version of a stream.
 pub(crate) const STREAM: [u8; 4] = [0xac, 0xed, 0x00, 0x05];

@@ -3,10 +3,10 @@
 //! The anchor is the one member that every JWK has, `kty`, in the four ways that its name can end: in JSON, in a string of
 //! JSON, in a literal of a program or of YAML. The object around it is read whatever the file is, and each key of a set is
 //! an object of its own. Names and values are read without their escapes. A private number that signs is a key whatever public
-//! one stands beside it (`read/signs.rs`).
+//! one stands beside it (`readers/signs.rs`).
 //!
 //! A symmetric key (`oct`) is reported where it can sign: its algorithm is HS*, or nothing says what it is for. It has to
-//! be hard to guess (`read/symmetric.rs`).
+//! be hard to guess (`readers/symmetric.rs`).
 
 mod escaped;
 
@@ -14,12 +14,12 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::number;
+use keyradius_readers::object::{self, Object};
+use keyradius_readers::public::{self, Domain, PublicKey, Raw};
+use keyradius_readers::signs::{self, Fit};
+use keyradius_readers::{curves, symmetric};
 
-use crate::read::number;
-use crate::read::object::{self, Object};
-use crate::read::public::{self, Domain, PublicKey, Raw};
-use crate::read::signs::{self, Fit};
-use crate::read::{curves, symmetric};
 use escaped::Unescaped;
 
 /// JSON Web Keys.
@@ -95,10 +95,6 @@ impl Detector for Jwk {
             _ => found.into_iter().for_each(|material| out.found(material)),
         }
         Ok(())
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"{\"kty\"", b"{\"keys\""]
     }
 }
 

@@ -1,13 +1,14 @@
 //! Tests of `jwk`.
 
+use crate::samples::bytes;
 use keyradius_core::blob::Origin;
+use keyradius_core::hex::hex;
 use keyradius_core::material::Proof;
+use keyradius_readers::proof;
+use keyradius_readers::text::base64url;
 
 use super::*;
 use crate::ask;
-use crate::read::proof;
-use crate::read::text::{base64url, bytes};
-use keyradius_core::hex::hex;
 
 fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
     ask::first(&Jwk, "k", text, &ANCHORS)

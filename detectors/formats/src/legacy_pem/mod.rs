@@ -11,8 +11,7 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::{armor, carrier};
+use keyradius_readers::{armor, carrier};
 
 /// Private keys in legacy encrypted PEM.
 #[derive(Debug)]

@@ -3,13 +3,13 @@
 
 use zeroize::Zeroizing;
 
-use crate::read::ber::{self, SEQUENCE};
-use crate::read::carrier;
-use crate::read::private::{self, PrivateKey};
 use crate::unlock::cipher::{Cipher, Mode, Suite, unpadded};
 use crate::unlock::kdf::Hash;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
+use keyradius_readers::ber::{self, SEQUENCE};
+use keyradius_readers::carrier;
+use keyradius_readers::private::{self, PrivateKey};
 
 /// An encrypted body.
 pub(super) struct Key<'a> {

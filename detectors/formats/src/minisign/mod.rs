@@ -3,7 +3,7 @@
 //! Two lines, a comment and 158 bytes in base64 (minisign's `SeckeyStruct`): algorithm, KDF, checksum algorithm, salt,
 //! two limits of scrypt, then key number, key and checksum under a key stream. Without a password the last three stand
 //! in the clear, the KDF is two zeros, and the public key is proven from the seed. A seed beside a foreign public key signs
-//! too (`read/signs.rs`): comment, algorithms and length leave no doubt of what it is. The comment says "encrypted" either
+//! too (`readers/signs.rs`): comment, algorithms and length leave no doubt of what it is. The comment says "encrypted" either
 //! way, so it is not asked. Tauri keeps the same file in base64 once more.
 
 mod open;
@@ -16,11 +16,11 @@ use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::carrier;
+use keyradius_readers::public::{self, PublicKey, Raw};
+use keyradius_readers::signs;
+use keyradius_readers::untrusted;
 
-use crate::read::carrier;
-use crate::read::public::{self, PublicKey, Raw};
-use crate::read::signs;
-use crate::read::untrusted;
 use read::{Parts, Secret};
 
 /// minisign keys.
@@ -101,14 +101,14 @@ fn public_parts(body: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use crate::samples::RFC8032_SEED as SEED;
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Proof;
+    use keyradius_readers::proof;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::proof;
-    use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::base64;
-    use keyradius_core::hex::hex;
 
     fn plain() -> Vec<u8> {
         let public = proof::raw_public(Raw::Ed25519, &SEED).unwrap();

@@ -1,15 +1,15 @@
 //! Opens secret keys of minisign and Tauri. The checksum inside is not asked: the public key has to belong to the seed.
 //! minisign's own limits want a gibibyte of memory, so those stay locked; rsign and Tauri take a thirtieth of it.
 
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof};
+use keyradius_readers::public::{self, PublicKey, Raw};
+use keyradius_readers::{proof, untrusted};
 use zeroize::Zeroizing;
 
 use super::read::{CIPHERTEXT, Parts, Secret};
-use crate::read::public::{self, PublicKey, Raw};
-use crate::read::{proof, untrusted};
 use crate::unlock::kdf::Scrypt;
-use keyradius_core::lock::Lock;
-use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key<'a> {

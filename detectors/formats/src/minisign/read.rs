@@ -1,8 +1,7 @@
 //! What stands in a secret key of minisign, for its detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
-
-use crate::read::cursor::Cursor;
+use keyradius_readers::cursor::Cursor;
 
 /// Bytes under the password: key number, seed, public key, checksum.
 pub(crate) const CIPHERTEXT: usize = 104;

@@ -11,17 +11,16 @@ use std::ops::Range;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
+use keyradius_core::hex::hex;
 use keyradius_core::lock::Lock;
 use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
-use crate::read::nss::{self, Legacy, Object, Store};
-use crate::read::public::{self, Domain, PublicKey};
-use crate::read::{carrier, curves, pbe, pkcs11, sqlite, x509};
-use keyradius_core::hex::hex;
+use keyradius_readers::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
+use keyradius_readers::nss::{self, Legacy, Object, Store};
+use keyradius_readers::public::{self, Domain, PublicKey};
+use keyradius_readers::{carrier, curves, pbe, pkcs11, sqlite, x509};
 
 /// NSS databases.
 #[derive(Debug)]
@@ -207,7 +206,7 @@ fn legacy_public(public: &[u8], sealed: usize) -> (Option<PublicHalf>, Option<Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::ber::{self, encode};
+    use keyradius_readers::ber::{self, encode};
 
     fn pbes2(rounds: &[u8]) -> Vec<u8> {
         let oid = |last| encode(OID, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, last]]);

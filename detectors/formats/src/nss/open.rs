@@ -2,22 +2,22 @@
 //! value) and key3.db (lib/softoken/lowpbe.c, nsspkcs5_PKCS12PBE: a few rounds of SHA-1, 3DES).
 
 use hmac::{Hmac, KeyInit, Mac};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 use keyradius_core::material::PublicHalf;
+use keyradius_readers::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, SET};
+use keyradius_readers::carrier;
+use keyradius_readers::nss::{self, FRAME_SALT};
+use keyradius_readers::pkcs11::{Attributes, PRIVATE_EXPONENT, VALUE};
+use keyradius_readers::private::{self, PrivateKey};
+use keyradius_readers::proof;
+use keyradius_readers::public::{self, PublicKey};
 use sha1::Sha1;
 use zeroize::Zeroizing;
 
-use crate::read::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, SET};
-use crate::read::carrier;
-use crate::read::nss::{self, FRAME_SALT};
-use crate::read::pkcs11::{Attributes, PRIVATE_EXPONENT, VALUE};
-use crate::read::private::{self, PrivateKey};
-use crate::read::proof;
-use crate::read::public::{self, PublicKey};
 use crate::unlock::cipher::{Cipher, Mode, Suite, unpadded};
 use crate::unlock::kdf::Hash;
 use crate::unlock::pbe;
-use keyradius_core::lock::Unlocked;
-use keyradius_core::lock::{Lock, PROOF};
 
 /// Reads what the detector kept of one key.
 pub(super) fn read<'a>(bytes: &'a [u8]) -> Option<Box<dyn Lock + 'a>> {

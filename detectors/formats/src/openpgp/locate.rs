@@ -5,8 +5,7 @@
 //! algorithm lead back to the header, whose length has to be that of the way back.
 
 use keyradius_core::seam::Anchor;
-
-use crate::read::openpgp::{self, SECRET_KEY};
+use keyradius_readers::openpgp::{self, SECRET_KEY};
 
 /// 65537 as a multiprecision integer of 17 bits.
 pub(crate) const EXPONENT: Anchor = Anchor::anywhere(&[0x00, 0x11, 0x01, 0x00, 0x01]);

@@ -19,9 +19,8 @@ use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-
-use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
-use crate::read::{armor, carrier};
+use keyradius_readers::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
+use keyradius_readers::{armor, carrier};
 
 /// OpenPGP secret keys.
 #[derive(Debug)]
@@ -134,10 +133,6 @@ impl Detector for OpenPgp {
 
     fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
         open::Ring::read(kept).map(boxed)
-    }
-
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"\xa3\x02x", b"\xa3\x03BZh"]
     }
 }
 

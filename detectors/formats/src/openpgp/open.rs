@@ -4,16 +4,16 @@
 //! Not opened: AEAD (S2K usage 253, which GnuPG does not write by default), keys of version 3 and older, Argon2 beyond
 //! [`crate::unlock::kdf::MAX_MEMORY`].
 
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 use keyradius_core::material::{Encoding, Kind, Material, Proof};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::openpgp::{self, Parts};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
-use crate::read::cursor::Cursor;
-use crate::read::openpgp::{self, Parts};
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::{Argon2, Hash};
-use keyradius_core::lock::Unlocked;
-use keyradius_core::lock::{Lock, PROOF};
 
 /// A primary key and its subkeys, as far as they are locked.
 pub(super) struct Ring<'a> {

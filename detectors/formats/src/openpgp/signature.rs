@@ -2,8 +2,7 @@
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::Uses;
-
-use crate::read::cursor::Cursor;
+use keyradius_readers::cursor::Cursor;
 
 /// What a signature says of the key before it.
 #[derive(Clone, Copy, Debug)]

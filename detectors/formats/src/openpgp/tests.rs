@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::ask;
-use crate::read::proof;
-use crate::read::proof::tests::RFC8032_SEED as SEED;
-use crate::read::public::Raw;
+use crate::samples::RFC8032_SEED as SEED;
 use keyradius_core::blob::Origin;
+use keyradius_readers::proof;
+use keyradius_readers::public::Raw;
 
 fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[0xc0 | kind, 255][..], &(body.len() as u32).to_be_bytes(), body].concat()
@@ -37,7 +37,7 @@ fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
 }
 
 fn armored(word: &str, bytes: &[u8]) -> Vec<u8> {
-    let body = crate::read::text::base64(bytes);
+    let body = keyradius_readers::text::base64(bytes);
     format!("-----BEGIN PGP {word} KEY BLOCK-----\n\n{body}\n-----END PGP {word} KEY BLOCK-----\n").into_bytes()
 }
 

@@ -15,10 +15,10 @@ use keyradius_core::material::{
     Encoding, Identity, Kind, Locked, Material, Proof, Protection, ProtectionState, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::ssh::{self, Public};
+use keyradius_readers::{armor, carrier};
 use sha2::{Digest, Sha256};
 
-use crate::read::ssh::{self, Public};
-use crate::read::{armor, carrier};
 use read::{CUT, File, MAGIC};
 
 /// OpenSSH private keys.
@@ -144,11 +144,11 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::proof;
-    use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::public::Raw;
-    use crate::read::text::base64;
+    use crate::samples::RFC8032_SEED as SEED;
     use keyradius_core::hex::hex;
+    use keyradius_readers::proof;
+    use keyradius_readers::public::Raw;
+    use keyradius_readers::text::base64;
 
     const ED25519_POINT: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn ecdsa(d: u8) -> (Vec<u8>, Vec<u8>) {
-        let point = crate::read::curves::by_ssh(b"nistp521").unwrap().public_point(&[d]).unwrap();
+        let point = keyradius_readers::curves::by_ssh(b"nistp521").unwrap().public_point(&[d]).unwrap();
         let public = strings(&[b"ecdsa-sha2-nistp521", b"nistp521", &point]);
         let private = [public.clone(), strings(&[&[d], b"ec"])].concat();
         (public, private)

@@ -3,14 +3,14 @@
 
 use chacha20::ChaCha20Legacy;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, Proof};
+use keyradius_readers::cursor::Cursor;
 use zeroize::Zeroizing;
 
 use super::read::File;
-use crate::read::cursor::Cursor;
 use crate::unlock::cipher::{Cipher, Mode, Suite};
-use keyradius_core::lock::Lock;
-use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key<'a> {
@@ -100,8 +100,8 @@ impl<'a> Key<'a> {
         }
         let item = |(which, (opened, key)): (usize, (super::read::Opened, &Option<_>))| {
             let mut material = Material::new(Kind::PrivateKey, "openssh", Encoding::Binary, 0..0);
-            let key: &Option<crate::read::ssh::Public<'_>> = key;
-            let half = opened.half.or_else(|| key.as_ref().map(crate::read::ssh::Public::half));
+            let key: &Option<keyradius_readers::ssh::Public<'_>> = key;
+            let half = opened.half.or_else(|| key.as_ref().map(keyradius_readers::ssh::Public::half));
             material.identity = half.map(Identity::public);
             material.proof = if opened.verified { Proof::Verified } else { Proof::Structure };
             material.labels.extend(opened.comment);

@@ -2,10 +2,9 @@
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Label, Protection, ProtectionState, PublicHalf, Remark};
-
-use crate::read::cursor::Cursor;
-use crate::read::signs::{self, Private};
-use crate::read::ssh::{self, Algorithm, Public};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::signs::{self, Private};
+use keyradius_readers::ssh::{self, Algorithm, Public};
 
 /// AUTH_MAGIC of OpenSSH PROTOCOL.key, NUL included.
 pub(crate) const MAGIC: &[u8] = b"openssh-key-v1\0";
@@ -129,7 +128,7 @@ pub(crate) struct Opened {
 impl Opened {
     fn of(
         named: Option<&Public<'_>>,
-        own: &crate::read::public::PublicKey<'_>,
+        own: &keyradius_readers::public::PublicKey<'_>,
         private: Private<'_>,
         comment: &[u8],
     ) -> Self {

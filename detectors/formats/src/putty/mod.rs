@@ -10,9 +10,8 @@ use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, ProtectionState, Remark};
 use keyradius_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
+use keyradius_readers::putty::{self, File, MAGIC};
 use sha2::{Digest, Sha256};
-
-use crate::read::putty::{self, File, MAGIC};
 
 /// PuTTY private keys.
 #[derive(Debug)]
@@ -89,10 +88,6 @@ impl Detector for Putty {
         Ok(())
     }
 
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"PuTTY-User-Key-File-"]
-    }
-
     fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
         open::Key::read(kept).map(boxed)
     }
@@ -100,17 +95,17 @@ impl Detector for Putty {
 
 #[cfg(test)]
 mod tests {
+    use crate::samples::RFC8032_SEED as SEED;
     use keyradius_core::blob::Origin;
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Proof;
     use keyradius_core::material::Protection;
+    use keyradius_readers::proof;
+    use keyradius_readers::public::Raw;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::proof;
-    use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::public::Raw;
-    use crate::read::text::base64;
-    use keyradius_core::hex::hex;
 
     fn blob(fields: &[&[u8]]) -> Vec<u8> {
         fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), *field].concat()).collect()

@@ -1,14 +1,14 @@
 //! Opens PuTTY private keys. The MAC is not asked: the private numbers have to belong to the public key, which stands in
 //! the file.
 
-use keyradius_core::material::{Encoding, Identity, Kind, Material};
-use zeroize::Zeroizing;
-
-use crate::read::putty::{self, File};
-use crate::unlock::cipher::{Cipher, Mode, Suite};
-use crate::unlock::kdf::{Argon2, Hash};
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
+use keyradius_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_readers::putty::{self, File};
+use zeroize::Zeroizing;
+
+use crate::unlock::cipher::{Cipher, Mode, Suite};
+use crate::unlock::kdf::{Argon2, Hash};
 
 /// A file.
 pub(super) struct Key<'a> {

@@ -11,9 +11,9 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::capi::Key;
+use keyradius_readers::carrier;
 
-use crate::read::capi::Key;
-use crate::read::carrier;
 use read::{MAGIC, Pvk as File};
 
 /// PVK files.

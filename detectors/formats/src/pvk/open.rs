@@ -1,16 +1,16 @@
 //! Opens PVK files: RC4 under the first 128 bits of one SHA-1 of salt and password, or under the first 40 with zeros behind
 //! them, as tools for export wrote. The clear text begins with a magic number and has to be a key that fits.
 
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_readers::capi::{HEADER, Key, Little};
+use keyradius_readers::signs::Fit;
 use zeroize::Zeroizing;
 
 use super::read::Pvk;
-use crate::read::capi::{HEADER, Key, Little};
-use crate::read::signs::Fit;
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::Hash;
-use keyradius_core::lock::Lock;
-use keyradius_core::lock::Unlocked;
 
 /// Length of the key of RC4, and how much of it comes from the password in a weak one.
 const KEY: usize = 16;

@@ -2,8 +2,7 @@
 //! when the rest is encrypted.
 
 use keyradius_core::error::Malformed;
-
-use crate::read::capi::{HEADER, Header, Little};
+use keyradius_readers::capi::{HEADER, Header, Little};
 
 /// The magic number, and a reserved zero.
 pub(crate) const MAGIC: [u8; 8] = [0x1e, 0xf1, 0xb5, 0xb0, 0, 0, 0, 0];

@@ -54,7 +54,7 @@ struct File {
 }
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let read: Result<File, _> = toml::from_str(include_str!("../../../data/session-secrets.toml"));
+    let read: Result<File, _> = toml::from_str(include_str!("../../data/session-secrets.toml"));
     #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
     read.unwrap_or_else(|error| panic!("session-secrets.toml: {error}")).secret
 });

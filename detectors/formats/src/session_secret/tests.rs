@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::ask;
-use crate::read::text::{base64, base64url};
 use keyradius_core::hex::hex;
+use keyradius_readers::text::{base64, base64url};
 
 fn noise(seed: u8, length: usize) -> Vec<u8> {
     let blocks = (0..=length / 32).flat_map(|block| Sha256::digest([seed, block as u8, 9]).to_vec());

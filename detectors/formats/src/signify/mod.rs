@@ -2,7 +2,7 @@
 //!
 //! A comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the beginning of
 //! a SHA-512 of the key, the key number, and the key under a key stream of bcrypt. With zero rounds the key stands in the
-//! clear. A foreign public key or a wrong digest is a remark: the seed signs without them (`read/signs.rs`).
+//! clear. A foreign public key or a wrong digest is a remark: the seed signs without them (`readers/signs.rs`).
 
 mod open;
 mod read;
@@ -14,10 +14,10 @@ use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::carrier;
+use keyradius_readers::public::{self, PublicKey, Raw};
+use keyradius_readers::untrusted;
 
-use crate::read::carrier;
-use crate::read::public::{self, PublicKey, Raw};
-use crate::read::untrusted;
 use read::Secret;
 
 /// signify keys.
@@ -87,10 +87,6 @@ impl Detector for Signify {
         Ok(())
     }
 
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"untrusted comment:"]
-    }
-
     fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
         open::Key::read(kept).map(boxed)
     }
@@ -98,15 +94,15 @@ impl Detector for Signify {
 
 #[cfg(test)]
 mod tests {
+    use crate::samples::RFC8032_SEED as SEED;
+    use keyradius_core::hex::hex;
     use keyradius_core::material::Proof;
+    use keyradius_readers::proof;
+    use keyradius_readers::text::base64;
     use sha2::{Digest, Sha512};
 
     use super::*;
     use crate::ask;
-    use crate::read::proof;
-    use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::base64;
-    use keyradius_core::hex::hex;
 
     fn body(rounds: u32) -> Vec<u8> {
         let key = [&SEED[..], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();

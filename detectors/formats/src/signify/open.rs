@@ -1,11 +1,11 @@
 //! Opens secret keys of signify: a key stream of bcrypt_pbkdf. The digest or the public half confirms the key.
 
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::read::Secret;
-use keyradius_core::lock::Lock;
-use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key<'a>(Secret<'a>);

@@ -2,10 +2,9 @@
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::PublicHalf;
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::signs::{self, Fit};
 use sha2::{Digest, Sha512};
-
-use crate::read::cursor::Cursor;
-use crate::read::signs::{self, Fit};
 
 /// A secret key, as its 104 bytes say it (signify.c, `struct enckey`).
 pub(crate) struct Secret<'a> {

@@ -11,9 +11,9 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::public;
+use keyradius_readers::signs;
 
-use crate::read::public;
-use crate::read::signs;
 use read::{File, MAGIC};
 
 /// RSA private keys of SSH protocol 1.
@@ -64,10 +64,6 @@ impl Detector for Ssh1 {
         Ok(())
     }
 
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"SSH PRIVATE KEY FILE FORMAT"]
-    }
-
     fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
         open::Key::read(kept).map(boxed)
     }
@@ -75,13 +71,13 @@ impl Detector for Ssh1 {
 
 #[cfg(test)]
 mod tests {
+    use crate::samples::bytes;
     use keyradius_core::material::Proof;
 
     use super::*;
     use crate::ask;
-    use crate::read::text::bytes;
 
-    /// n = p * q with p = 2^521 - 1, q = 2^607 - 1, e = 65537 and d, as `read/proof.rs` has them.
+    /// n = p * q with p = 2^521 - 1, q = 2^607 - 1, e = 65537 and d, as `readers/proof.rs` has them.
     const N: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001";
     const D: &str = "2a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a5555aaaa5555aaaa5555aa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa01";
 
@@ -90,7 +86,7 @@ mod tests {
     }
 
     fn number(digits: &[u8]) -> Vec<u8> {
-        [&(crate::read::number::bits(digits) as u16).to_be_bytes()[..], digits].concat()
+        [&(keyradius_readers::number::bits(digits) as u16).to_be_bytes()[..], digits].concat()
     }
 
     fn private() -> Vec<u8> {

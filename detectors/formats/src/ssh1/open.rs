@@ -3,15 +3,15 @@
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use des::Des;
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_readers::signs;
 use zeroize::Zeroizing;
 
 use super::read::File;
-use crate::read::signs;
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::Hash;
-use keyradius_core::lock::Lock;
-use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key<'a> {

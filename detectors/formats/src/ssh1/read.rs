@@ -3,12 +3,11 @@
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Protection, ProtectionState};
-
-use crate::read::cursor::Cursor;
-use crate::read::number::bits;
-use crate::read::public::PublicKey;
-use crate::read::signs::Private;
-use crate::read::ssh;
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::number::bits;
+use keyradius_readers::public::PublicKey;
+use keyradius_readers::signs::Private;
+use keyradius_readers::ssh;
 
 /// The magic, NUL included.
 pub(crate) const MAGIC: &[u8] = b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0";

@@ -1,6 +1,6 @@
 //! Private keys of ssh.com and Tectia: `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`, RSA and DSA, plain or under 3DES.
 //!
-//! Four dashes and a blank: no PEM, so `read/armor.rs` does not see it. Read with either line ending, indented, and with the
+//! Four dashes and a blank: no PEM, so `readers/armor.rs` does not see it. Read with either line ending, indented, and with the
 //! line ends written out as in a JSON string.
 
 mod open;
@@ -11,8 +11,8 @@ use keyradius_core::error::Malformed;
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
+use keyradius_readers::{carrier, signs};
 
-use crate::read::{carrier, signs};
 use read::{BEGIN, File, LABEL, Text};
 
 /// Private keys of ssh.com.
@@ -70,10 +70,6 @@ impl Detector for Ssh2Com {
         Ok(())
     }
 
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[b"---- BEGIN SSH2"]
-    }
-
     fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
         open::Key::read(kept).map(boxed)
     }
@@ -82,17 +78,17 @@ impl Detector for Ssh2Com {
 #[cfg(test)]
 mod tests {
     use keyradius_core::material::Proof;
+    use keyradius_readers::text::base64;
 
     use super::*;
     use crate::ask;
-    use crate::read::text::base64;
 
     fn string(bytes: &[u8]) -> Vec<u8> {
         [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
     }
 
     fn number(digits: &[u8]) -> Vec<u8> {
-        [&crate::read::number::bits(digits).to_be_bytes()[..], digits].concat()
+        [&keyradius_readers::number::bits(digits).to_be_bytes()[..], digits].concat()
     }
 
     /// A DSA key of toy size: p = 2^521 - 1, g = 2 and x = 5, so y = 32. q only has to look like one.

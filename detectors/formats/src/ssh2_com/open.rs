@@ -1,14 +1,14 @@
 //! Opens private keys of ssh.com: two MD5 make the key of 3DES, and the arithmetic says whether they were the right ones.
 
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_readers::signs;
 use zeroize::Zeroizing;
 
 use super::read::File;
-use crate::read::signs;
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::Hash;
-use keyradius_core::lock::Lock;
-use keyradius_core::lock::Unlocked;
 
 /// A body.
 pub(super) struct Key<'a> {

@@ -3,15 +3,14 @@
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Protection, ProtectionState};
+use keyradius_readers::cursor::Cursor;
+use keyradius_readers::number::bits;
+use keyradius_readers::public::PublicKey;
+use keyradius_readers::putty::Lines;
+use keyradius_readers::signs::Private;
+use keyradius_readers::ssh;
+use keyradius_readers::text::{Decoder, digit};
 use zeroize::Zeroizing;
-
-use crate::read::cursor::Cursor;
-use crate::read::number::bits;
-use crate::read::public::PublicKey;
-use crate::read::putty::Lines;
-use crate::read::signs::Private;
-use crate::read::ssh;
-use crate::read::text::{Decoder, digit};
 
 /// What stands in both lines around a key; the anchor.
 pub(crate) const LABEL: &[u8] = b"SSH2 ENCRYPTED PRIVATE KEY";

@@ -2,7 +2,7 @@
 //! logs, tickets and notes, often without the PEM block that stood below.
 //!
 //! The numbers are put together again and have to fit by arithmetic, whatever the text around them says: the curve is the
-//! one on which the point belongs to the scalar. A part that signs is enough (`read/signs.rs`): if the
+//! one on which the point belongs to the scalar. A part that signs is enough (`readers/signs.rs`): if the
 //! public half is foreign or no point at all, the curve is the one that the text names, or the usual one of that size. What was
 //! cut or masked is not reported.
 
@@ -12,13 +12,13 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::agent;
+use keyradius_readers::curves::{self, Curve};
+use keyradius_readers::number::bits;
+use keyradius_readers::public::{Domain, PublicKey, Raw};
+use keyradius_readers::signs::{self, Fit};
+use keyradius_readers::ssh;
 
-use crate::read::agent;
-use crate::read::curves::{self, Curve};
-use crate::read::number::bits;
-use crate::read::public::{Domain, PublicKey, Raw};
-use crate::read::signs::{self, Fit};
-use crate::read::ssh;
 use read::Dump;
 
 /// Private keys as text dumps.
@@ -204,12 +204,12 @@ fn ec(scalar: &[u8], point: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
 
 #[cfg(test)]
 mod tests {
+    use crate::samples::bytes;
     use keyradius_core::blob::Origin;
+    use keyradius_readers::proof;
+    use keyradius_readers::public;
 
     use super::*;
-    use crate::read::proof;
-    use crate::read::public;
-    use crate::read::text::bytes;
 
     fn colons(bytes: &[u8]) -> String {
         let lines: Vec<String> = bytes

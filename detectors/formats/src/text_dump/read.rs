@@ -1,9 +1,8 @@
 //! Keys as tools print them for people: `openssl rsa -text` and its kin, `certtool`. Names, colons, hex in lines.
 
 use keyradius_core::error::Malformed;
+use keyradius_readers::putty::Lines;
 use zeroize::Zeroizing;
-
-use crate::read::putty::Lines;
 
 /// Most bytes of all numbers together: RSA of 16,384 bits has some 10,000.
 const MAX_BYTES: usize = 32 << 10;

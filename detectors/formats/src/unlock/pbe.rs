@@ -1,12 +1,12 @@
 //! Password-based encryption schemes at work: PBES1 and PBES2 (RFC 8018), PKCS#12's own (RFC 7292 C), and that of JCEKS.
 //!
-//! `read/pbe.rs` says of the same structures how strong they are.
+//! `readers/pbe.rs` says of the same structures how strong they are.
 
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite, unpadded};
 use super::kdf::{Hash, Scrypt, bmp};
-use crate::read::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
+use keyradius_readers::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 
 /// A password in the two forms that the schemes hash.
 pub(crate) struct Password<'p> {

@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 
 use super::kdf::Hash;
 use super::pbe::{self, Password, Scheme};
-use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted, parse};
-use crate::read::pbe::PBMAC1;
-use crate::read::pkcs12::{Pfx, Unlock};
 use keyradius_core::lock::Unlocked;
 use keyradius_core::lock::{Lock, PROOF};
 use keyradius_core::material::{Kind, Proof, ProtectionState};
+use keyradius_readers::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted, parse};
+use keyradius_readers::pbe::PBMAC1;
+use keyradius_readers::pkcs12::{Pfx, Unlock};
 
 /// A PKCS#12 file.
 pub(crate) struct Store<'a> {

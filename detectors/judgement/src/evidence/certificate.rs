@@ -20,7 +20,7 @@ const ANY_PURPOSE: &str = "2.5.29.37.0";
 const YEAR: i64 = 31_557_600;
 
 /// Weighs every certificate that carries the key's public half, copies of one certificate once.
-pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
+pub(super) fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
     let mut seen = BTreeSet::new();
     let mut items: Vec<Vec<Evidence>> = Vec::new();
     let mut authorities = 0;

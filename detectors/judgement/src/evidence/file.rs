@@ -12,7 +12,7 @@ use super::rule::{Rule, Use};
 use super::words::Words;
 
 /// Weighs every place of the private key.
-pub fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables, ledger: &mut Vec<Evidence>) {
+pub(super) fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables, ledger: &mut Vec<Evidence>) {
     for occurrence in &key.private {
         let view = View::of(occurrence, key.public.as_deref(), estate, tables);
         let rules = tables.of_files.iter().enumerate().filter(|(number, rule)| view.satisfies(*number, rule));

@@ -11,7 +11,7 @@ use super::super::tables::Tables;
 const PROOF: i32 = 100;
 
 /// Weighs everything that is linked to the key.
-pub fn weigh(key: &KeyGroup, known: Option<&Known>, tables: &Tables, ledger: &mut Vec<Evidence>) {
+pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, tables: &Tables, ledger: &mut Vec<Evidence>) {
     let locator = |origin: &Origin, line: u64| format!("{origin}:{line}");
     let mut add = |role: &str, weight, group: &str, locator, text| {
         if tables.role(role).is_some() && weight > 0 {

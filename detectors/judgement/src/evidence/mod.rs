@@ -1,9 +1,9 @@
 //! Reasons to believe a role, from what is found. Each file weighs one kind of fact against the rules of
 //! `data/evidence.toml`; none decides anything.
 
-pub mod certificate;
-pub mod file;
-pub mod link;
+mod certificate;
+pub(super) mod file;
+mod link;
 mod public;
 pub(super) mod rule;
 mod words;
@@ -23,7 +23,7 @@ use rule::Rule;
 
 /// Everything that speaks for or against a role of this key, sorted. What contradicts a role that nothing speaks for is
 /// left out: there is nothing to lower.
-pub fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
+pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
     let mut ledger = Vec::new();
     link::weigh(key, known, tables, &mut ledger);
     public::weigh(key, tables, &mut ledger);

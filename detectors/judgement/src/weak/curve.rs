@@ -7,10 +7,10 @@ use dashu_int::ops::BitTest;
 use super::number::{looks_prime, number};
 use super::spki::OtherField;
 use super::{Check, Weakness};
-use crate::read::ber::{BerReader, dotted};
-use crate::read::curves::{Curve, Explicit, Guess};
-use crate::read::number::bits;
-use crate::read::public::Domain;
+use keyradius_readers::ber::{BerReader, dotted};
+use keyradius_readers::curves::{Curve, Explicit, Guess};
+use keyradius_readers::number::bits;
+use keyradius_readers::public::Domain;
 
 pub(super) const WEAK_CURVE: Check = Check {
     id: "ec-weak-curve",

@@ -5,7 +5,7 @@ use dashu_int::ops::BitTest;
 
 use super::number::{MAX_BITS, number};
 use super::{Check, Weakness};
-use crate::read::number::bits;
+use keyradius_readers::number::bits;
 
 pub(super) const SIZE: Check = Check {
     id: "dsa-size",

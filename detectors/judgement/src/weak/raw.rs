@@ -6,8 +6,8 @@ use curve25519_dalek::{MontgomeryPoint, Scalar};
 use dashu_int::UBig;
 
 use super::{Check, Weakness};
-use crate::read::public::Raw;
 use keyradius_core::hex::hex;
+use keyradius_readers::public::Raw;
 
 pub(super) const SMALL_ORDER: Check = Check {
     id: "raw-small-order",

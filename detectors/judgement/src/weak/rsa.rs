@@ -2,7 +2,7 @@
 
 use super::number::PrimeTests;
 use super::{Check, Weakness, factor, number, roca, shape};
-use crate::read::number::bits;
+use keyradius_readers::number::bits;
 
 pub(super) const EVEN: Check = Check {
     id: "rsa-even-modulus",

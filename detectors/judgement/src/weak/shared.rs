@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 
 use dashu_int::UBig;
 use dashu_int::ops::{BitTest, Gcd};
+use keyradius_core::hex::hex;
 use keyradius_core::material::PublicHalf;
+use keyradius_readers::number::bits;
 
 use super::number::{MAX_BITS, SMALL_PRIMES, number};
 use super::spki::{self, Numbers};
 use super::{Check, Weakness};
-use crate::read::number::bits;
-use keyradius_core::hex::hex;
 
 pub(super) const SHARED_PRIME: Check = Check {
     id: "rsa-shared-prime",

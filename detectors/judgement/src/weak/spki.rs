@@ -1,8 +1,8 @@
 //! The numbers of a SubjectPublicKeyInfo, more tolerant than `read::public`: an even modulus is a key that has something
 //! wrong with it, not a file that is no key.
 
-use crate::read::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
-use crate::read::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, Raw};
+use keyradius_readers::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
+use keyradius_readers::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, Raw};
 
 /// A public key as big-endian magnitudes.
 pub(super) enum Numbers<'a> {

@@ -4,14 +4,18 @@
 use std::collections::BTreeSet;
 
 use dashu_int::ops::Gcd;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{Algorithm, CertFacts, KeyId};
+use keyradius_readers::proof::raw_public;
+use keyradius_readers::public::Raw;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::read::proof::raw_public;
-use crate::read::public::Raw;
-use crate::read::text::bytes;
-use keyradius_core::hex::hex;
+
+/// The bytes of hex digits that a test spells out.
+fn bytes(digits: &str) -> Vec<u8> {
+    keyradius_core::hex::unhex(digits).expect("hex digits").to_vec()
+}
 
 /// A public half of which only the SubjectPublicKeyInfo counts.
 fn half(spki: Vec<u8>) -> PublicHalf {
@@ -28,7 +32,7 @@ fn half(spki: Vec<u8>) -> PublicHalf {
 
 /// An RSA public half with the exponent 65537.
 pub(crate) fn usual_rsa(n: &[u8]) -> PublicHalf {
-    crate::read::public::half(&crate::read::public::PublicKey::Rsa { n, e: &[1, 0, 1] })
+    keyradius_readers::public::half(&keyradius_readers::public::PublicKey::Rsa { n, e: &[1, 0, 1] })
 }
 
 struct Row {
@@ -122,7 +126,7 @@ fn rows_of_guessable_keys_are_right() {
 
 /// DER of an RSA key, so that keys can be put together from the vectors' moduli.
 fn rsa(n: &dashu_int::UBig, e: u8) -> PublicHalf {
-    use crate::read::public::{PublicKey, half};
+    use keyradius_readers::public::{PublicKey, half};
     half(&PublicKey::Rsa { n: &n.to_be_bytes(), e: &[e] })
 }
 
@@ -257,17 +261,23 @@ fn more_than_can_be_compared_is_counted() {
     let mut keys = Vec::new();
     for last in 0..8200_u32 {
         n[2040..2044].copy_from_slice(&last.to_be_bytes());
-        keys.push(half(crate::read::ber::encode(
+        keys.push(half(keyradius_readers::ber::encode(
             0x30,
             &[
-                &crate::read::ber::encode(0x30, &[&crate::read::ber::encode(6, &[crate::read::public::OID_RSA])]),
-                &crate::read::ber::encode(
+                &keyradius_readers::ber::encode(
+                    0x30,
+                    &[&keyradius_readers::ber::encode(6, &[keyradius_readers::public::OID_RSA])],
+                ),
+                &keyradius_readers::ber::encode(
                     3,
                     &[
                         &[0],
-                        &crate::read::ber::encode(
+                        &keyradius_readers::ber::encode(
                             0x30,
-                            &[&crate::read::ber::encode_unsigned(&n), &crate::read::ber::encode_unsigned(&[3])],
+                            &[
+                                &keyradius_readers::ber::encode_unsigned(&n),
+                                &keyradius_readers::ber::encode_unsigned(&[3]),
+                            ],
                         ),
                     ],
                 ),
@@ -368,7 +378,7 @@ fn damaged_keys_are_answered() {
 #[test]
 fn the_largest_numbers_are_answered() {
     // A release build needs some milliseconds each. Without the bounds on their lengths this test would not end.
-    use crate::read::public::{PublicKey, half};
+    use keyradius_readers::public::{PublicKey, half};
     let ones = vec![0xff; 2048];
     let mut odd: Vec<u8> = (0..2048_u32).map(|i| (i.wrapping_mul(0x9e37_79b1) >> 24) as u8 | 1).collect();
     odd[0] = 0xc5;

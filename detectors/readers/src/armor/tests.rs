@@ -1,7 +1,7 @@
 //! Every disguise in which PEM is seen, and what only looks like it.
 
 use super::*;
-use crate::read::text;
+use crate::text;
 
 /// 48 bytes in two lines; no key, so that no scanner takes this file for one.
 const LINES: [&str; 2] = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];

@@ -3,7 +3,7 @@
 /// The bytes of hex digits, as a `&'static [u8; N]`.
 macro_rules! hex {
     ($digits:literal) => {{
-        const BYTES: [u8; $digits.len() / 2] = $crate::read::curves::digits::decode($digits);
+        const BYTES: [u8; $digits.len() / 2] = $crate::curves::digits::decode($digits);
         &BYTES
     }};
 }

@@ -4,9 +4,9 @@ use keyradius_core::error::Malformed;
 use keyradius_core::material::PublicHalf;
 use zeroize::Zeroizing;
 
-use crate::read::cursor::Cursor;
-use crate::read::public::{self, Domain, PublicKey, Raw};
-use crate::read::{curves, number, proof, signs};
+use crate::cursor::Cursor;
+use crate::public::{self, Domain, PublicKey, Raw};
+use crate::{curves, number, proof, signs};
 
 /// Ed25519Legacy, 1.3.6.1.4.1.11591.15.1.
 const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::record::{Payload, Record};
 use super::{Bits, Database, Node};
-use crate::read::cursor::Cursor;
+use crate::cursor::Cursor;
 
 /// Fewest bytes that are not zero for free space to be worth a look: the smallest key.
 const LEAST: usize = 32;
@@ -29,7 +29,7 @@ pub(super) struct Free {
 }
 
 /// Something that is no part of the database any more.
-pub(crate) enum Left<'r, 'd> {
+pub enum Left<'r, 'd> {
     /// A row of a page.
     Row(u32, &'r mut Record<'d>),
     /// Bytes of a page, and of those that follow on it.
@@ -64,7 +64,7 @@ impl Database {
     }
 
     /// Hands out everything that no tree led to. Only after all trees were walked.
-    pub(crate) fn leftovers(&mut self, each: Each<'_>) -> ControlFlow<()> {
+    pub fn leftovers(&mut self, each: Each<'_>) -> ControlFlow<()> {
         self.trunks();
         self.rows(each)?;
         self.blocks(each)?;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use zeroize::Zeroizing;
 
 use super::{Cell, Database, Encoding};
-use crate::read::cursor::Cursor;
+use crate::cursor::Cursor;
 
 /// Longest header of a record, in bytes: 32,767 columns (SQLITE_MAX_COLUMN at its highest) of up to nine each.
 const MAX_HEADER: u64 = 9 * 32_768;
@@ -26,19 +26,25 @@ pub(super) fn varint(fields: &mut Cursor<'_>) -> Option<u64> {
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Type {
+pub enum Type {
+    /// NULL.
     Null,
+    /// A number.
     Integer(i64),
+    /// A floating-point number.
     Real,
+    /// Bytes.
     Blob,
+    /// Characters.
     Text,
 }
 
 /// One value of a row.
-pub(crate) struct Value<'v> {
+pub struct Value<'v> {
     /// Number of the column, from 0.
-    pub(crate) column: usize,
-    pub(crate) kind: Type,
+    pub column: usize,
+    /// What it is.
+    pub kind: Type,
     /// Bytes as stored.
     pub(crate) length: u64,
     encoding: Encoding,
@@ -47,7 +53,7 @@ pub(crate) struct Value<'v> {
 
 impl Value<'_> {
     /// Its length as bytes or as letters of ASCII.
-    pub(crate) const fn letters(&self) -> u64 {
+    pub const fn letters(&self) -> u64 {
         match (self.kind, self.encoding) {
             (Type::Text, Encoding::Utf16Little | Encoding::Utf16Big) => self.length / 2,
             _ => self.length,
@@ -55,7 +61,7 @@ impl Value<'_> {
     }
 
     /// Hands the content to `read`; texts as UTF-8, whatever they are stored as.
-    pub(crate) fn content<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> T) -> T {
+    pub fn content<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> T) -> T {
         match (self.kind, self.encoding) {
             (Type::Text, Encoding::Utf16Little | Encoding::Utf16Big) => {
                 read(&mut Utf16::new(self.stored, self.encoding))
@@ -76,11 +82,11 @@ impl Value<'_> {
 }
 
 /// A row or an entry of an index.
-pub(crate) struct Record<'d> {
+pub struct Record<'d> {
     /// Number of the row.
-    pub(crate) rowid: i64,
+    pub rowid: i64,
     /// Byte offset in the file.
-    pub(crate) at: u64,
+    pub at: u64,
     /// How many bytes lie there; what goes on in other pages is not counted.
     pub(crate) size: usize,
     payload: Payload<'d>,
@@ -94,7 +100,7 @@ impl<'d> Record<'d> {
     }
 
     /// Hands every value to `each`, in the order of the columns. `None` if the record is not one.
-    pub(crate) fn values(&mut self, each: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> Option<ControlFlow<()>> {
+    pub fn values(&mut self, each: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> Option<ControlFlow<()>> {
         let header = self.header()?;
         let mut fields = Cursor::new(&header);
         let mut column = 0;

@@ -16,22 +16,22 @@ const MAX_SQL: u64 = 1_000_000;
 const MAX_NAME: usize = 128;
 
 /// A table or an index.
-pub(crate) struct Item {
-    pub(crate) name: String,
+pub struct Item {
+    pub name: String,
     /// The page where it begins; 0 for views, triggers and virtual tables.
-    pub(crate) root: u32,
-    pub(crate) tree: Tree,
+    pub root: u32,
+    pub tree: Tree,
     /// Whether it is a table, and not an index.
-    pub(crate) is_table: bool,
+    pub is_table: bool,
     /// Names of the columns in the order of their values, as far as they are known.
-    pub(crate) columns: Vec<String>,
+    pub columns: Vec<String>,
     /// The statement that made it, which may hold values of its own.
-    pub(crate) sql: Zeroizing<Vec<u8>>,
+    pub sql: Zeroizing<Vec<u8>>,
 }
 
 impl Database {
     /// Reads the table of tables. `Err` if there is none; nothing was read then.
-    pub(crate) fn schema(&mut self) -> Result<(Vec<Item>, Walk), Malformed> {
+    pub fn schema(&mut self) -> Result<(Vec<Item>, Walk), Malformed> {
         let mut items = Vec::new();
         let mut whole = true;
         let walk = self.walk(1, Tree::Table, &mut |record| {

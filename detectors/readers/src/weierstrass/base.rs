@@ -14,7 +14,7 @@ const TEETH: usize = 8;
 
 /// What was worked out of a base point; the size is that of the field.
 #[derive(Debug)]
-pub(in crate::read) enum Base {
+pub(crate) enum Base {
     Short(Box<Worked<{ U256::LIMBS }>>),
     Middle(Box<Worked<{ U384::LIMBS }>>),
     Long(Box<Worked<{ U576::LIMBS }>>),
@@ -23,7 +23,7 @@ pub(in crate::read) enum Base {
 impl Base {
     /// `base` as 04 x y; `None` if its numbers are larger than those of any named curve, or if it is not a curve. `tried` gives scalars
     /// and limits: [`Self::may_be_tried`] knows k times the scalar for every k up to the limit.
-    pub(in crate::read) fn new(numbers: &Numbers<'_>, base: &[u8], tried: &[(&[u8], u32)]) -> Option<Self> {
+    pub(crate) fn new(numbers: &Numbers<'_>, base: &[u8], tried: &[(&[u8], u32)]) -> Option<Self> {
         match bits(numbers.p) {
             0..=256 => Worked::new(numbers, base, tried).map(|base| Self::Short(Box::new(base))),
             257..=384 => Worked::new(numbers, base, tried).map(|base| Self::Middle(Box::new(base))),
@@ -33,7 +33,7 @@ impl Base {
     }
 
     /// What [`Numbers::multiply`] gives for this base point.
-    pub(in crate::read) fn multiply(&self, numbers: &Numbers<'_>, scalar: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn multiply(&self, numbers: &Numbers<'_>, scalar: &[u8]) -> Option<Vec<u8>> {
         if !in_range(scalar, numbers.n) {
             return None;
         }
@@ -45,7 +45,7 @@ impl Base {
     }
 
     /// False only for a point (04 x y) that is neither a tried one nor the negative of one; true for those and a few others.
-    pub(in crate::read) fn may_be_tried(&self, point: &[u8]) -> bool {
+    pub(crate) fn may_be_tried(&self, point: &[u8]) -> bool {
         let known = match self {
             Self::Short(base) => &base.tried,
             Self::Middle(base) => &base.tried,
@@ -62,7 +62,7 @@ fn abscissa(point: &[u8]) -> u64 {
 }
 
 #[derive(Debug)]
-pub(in crate::read) struct Worked<const L: usize> {
+pub(crate) struct Worked<const L: usize> {
     curve: Weierstrass<L>,
     /// Distance between two teeth, in bits.
     distance: usize,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::History;
-use crate::git::commits::Node;
-use crate::git::trees::entries;
+use crate::commits::Node;
+use crate::trees::entries;
 
 /// Most merges whose trees are read to find the one that took something away.
 const MERGES_READ: usize = 64;

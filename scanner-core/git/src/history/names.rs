@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::History;
-use crate::git::commits::Node;
-use crate::git::refs::Named;
+use crate::commits::Node;
+use crate::refs::Named;
 
 /// Most names of branches and tags that are told of all places of one history.
 const MOST_NAMES: usize = 1 << 19;

@@ -1,8 +1,8 @@
 //! Tests of `index`.
 
 use super::super::made::{FORMATS, Folder, hash, index};
-use super::super::oid::Kind;
 use super::*;
+use keyradius_core::oid::Kind;
 
 /// Objects with offsets below and beyond 2 GiB; those of version 1 are all below 4 GiB.
 fn rows(format: Format, count: u64) -> Vec<(ObjectId, u32, u64)> {

@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 
 use super::{Entry, HEADER, Pack};
-use crate::error::Malformed;
-use crate::git::inflate::{DAMAGED, Inflater, Stream, room};
-use crate::git::store::{Part, SHORTER};
+use crate::inflate::{DAMAGED, Inflater, Stream, room};
+use crate::store::{Part, SHORTER};
+use keyradius_core::error::Malformed;
 
 /// Distance between two pages, in bytes: entries that are built on each other mostly stand near each other.
 const STRIDE: u64 = 8 << 10;
@@ -113,7 +113,7 @@ impl<'p> Pages<'p> {
     pub(crate) fn wipe(&mut self) {
         // Those that were wiped and not read again hold nothing: a pack of nothing but keys is wiped after each.
         for page in self.kept.iter_mut().chain([&mut self.long]).filter(|page| !page.bytes.is_empty()) {
-            crate::git::walk::wipe(&mut page.bytes);
+            crate::walk::wipe(&mut page.bytes);
             page.bytes.clear();
         }
     }
@@ -160,8 +160,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::git::made::{self, Folder, PackWriter, noise};
-    use crate::git::oid::{Format, Kind, ObjectId};
+    use crate::made::{self, Folder, PackWriter, noise};
+    use keyradius_core::oid::{Format, Kind, ObjectId};
 
     fn opened(folder: &Folder, made: &PackWriter) -> Pack {
         Pack::open(&made.write(folder), Format::Sha1, &Arc::default()).expect("a pack")

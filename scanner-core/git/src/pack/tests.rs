@@ -229,7 +229,7 @@ fn a_pack_that_costs_more_work_than_it_may_is_not_read_to_its_end() {
     let path = folder.write("a.pack", &made.pack());
     // Of 50 bytes the second one is too much; of 200 it is, with what every entry costs when it is named.
     for (work, at) in [(50, second), (200, 0)] {
-        let limits = crate::budget::Limits { max_unpacked: 4 * work, max_ratio: 0, ..Default::default() };
+        let limits = keyradius_core::budget::Limits { max_unpacked: 4 * work, max_ratio: 0, ..Default::default() };
         let (pack, faults) = Pack::without_index(&path, 0, Format::Sha1, &Arc::new(Bounds::new(&limits))).unwrap();
         let faults: Vec<_> = faults.iter().map(|fault| (fault.what, fault.at as u64)).collect();
         assert_eq!((pack.index.len(), faults), (1, vec![(super::super::bounds::EXPENSIVE, at)]));

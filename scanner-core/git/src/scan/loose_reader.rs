@@ -7,11 +7,11 @@ use super::super::bounds::{EXPENSIVE, Metered};
 use super::super::inflate::Inflater;
 use super::super::loose::{self, Loose};
 use super::super::odb::{reason, unread};
-use super::super::oid::ObjectId;
 use super::super::walk::STREAMED;
 use super::{Lost, Scan, Tally};
-use crate::error::{Malformed, Reason};
-use crate::source::stream::Windows;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::oid::ObjectId;
+use keyradius_core::source::stream::Windows;
 
 /// Reads loose objects with buffers of its own.
 pub(super) struct LooseReader<'a> {

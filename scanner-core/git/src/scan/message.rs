@@ -3,12 +3,12 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::super::oid::{Kind, ObjectId};
 use super::Scan;
-use crate::blob::{Blob, Origin, Wrap};
-use crate::error::Reason;
-use crate::seam::{Looked, Packed};
-use crate::source::stream::Windows;
+use keyradius_core::blob::{Blob, Origin, Wrap};
+use keyradius_core::error::Reason;
+use keyradius_core::oid::{Kind, ObjectId};
+use keyradius_core::seam::{Looked, Packed};
+use keyradius_core::source::stream::Windows;
 
 /// Most bytes of the header of a commit or tag that is too large to be built: some twenty thousand parents.
 const LONGEST_HEADER: u64 = 1 << 20;

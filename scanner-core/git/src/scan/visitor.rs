@@ -4,13 +4,13 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::super::forest::Forest;
-use super::super::oid::{Kind, ObjectId};
 use super::super::pack::Pack;
 use super::super::walk::{self, Change, TOO_LARGE, Visitor};
 use super::{Lost, Scan, Tally};
-use crate::error::{Malformed, Reason};
-use crate::prefilter::{Prefilter, Seen};
-use crate::source::stream::Windows;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::oid::{Kind, ObjectId};
+use keyradius_core::prefilter::{Prefilter, Seen};
+use keyradius_core::source::stream::Windows;
 
 /// One thread's visits.
 pub(super) struct Objects<'a> {

@@ -1,11 +1,11 @@
 //! Reads the storage of a repository that may change meanwhile.
 
-use crate::blob::Origin;
-use crate::error::{Gap, Reason};
-use crate::git::odb::{Directory, Odb, unread};
-use crate::git::oid::ObjectId;
-use crate::git::pack::Pack;
-use crate::git::scan::{Scan, Tally};
+use crate::odb::{Directory, Odb, unread};
+use crate::pack::Pack;
+use crate::scan::{Scan, Tally};
+use keyradius_core::blob::Origin;
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::oid::ObjectId;
 
 /// How often a repository that changes while it is read is listed again.
 const ROUNDS: usize = 5;

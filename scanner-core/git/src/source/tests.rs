@@ -1,12 +1,13 @@
 //! Tests of `source`.
 
 use super::*;
-use crate::blob::Blob;
-use crate::budget::Limits;
-use crate::engine::{Engine, Progress};
-use crate::error::Malformed;
-use crate::git::made::Folder;
-use crate::seam::{About, Anchor, Detector, Hit, Inspection, Knowledge, Looked, Packed, Sink};
+use crate::made::{Folder, PackWriter};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::{Engine, Progress};
+use keyradius_core::error::Malformed;
+use keyradius_core::oid::Format;
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection, Knowledge, Looked, Packed, Sink};
 
 /// Falls over at every object: nothing else of a run is touched by bytes of others outside of the engine's guards.
 struct Falls;
@@ -17,6 +18,15 @@ impl Sink for Falls {
     }
     fn open(&self, _: &Origin, _: Packed<'_>) -> Option<Looked> {
         panic!("a fault");
+    }
+}
+
+/// Feeds repositories to a sink that falls over.
+struct Falling<'r>(&'r Repositories);
+
+impl Source for Falling<'_> {
+    fn feed(&self, jobs: usize, to: Feed<'_>) -> Result<(), SourceError> {
+        self.0.feed(jobs, Feed { run: to.run, sink: &Falls })
     }
 }
 
@@ -38,7 +48,7 @@ impl Detector for Anchored {
 #[test]
 fn a_fault_in_a_repository_costs_that_repository_alone() {
     let folder = Folder::new();
-    let mut made = crate::git::made::PackWriter::new(Format::Sha1);
+    let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, b"any bytes");
     let one = folder.write("one.pack", &made.pack());
     let two = folder.write("two.pack", &made.pack());
@@ -46,11 +56,9 @@ fn a_fault_in_a_repository_costs_that_repository_alone() {
     repositories.found(Found::Pack(one.clone()));
     repositories.found(Found::Pack(two.clone()));
     let knowledge = Knowledge { detectors: vec![&Anchored], ..Knowledge::default() };
-    let (engine, progress) = (Engine::new(knowledge, Limits::default()), Progress::default());
-    let run = engine.run(&progress);
-    repositories.feed(2, Feed { run: &run, sink: &Falls }).expect("the run goes on");
-    let mut paths: Vec<_> =
-        run.finish(Vec::new()).gaps.into_iter().filter(|gap| gap.reason == Reason::DetectorFault).collect();
+    let engine = Engine::new(knowledge, Limits::default());
+    let harvest = engine.scan(&[&Falling(&repositories)], 2, &Progress::default()).expect("the run goes on");
+    let mut paths: Vec<_> = harvest.gaps.into_iter().filter(|gap| gap.reason == Reason::DetectorFault).collect();
     paths.sort();
     assert_eq!(paths.iter().map(|gap| &gap.origin.path).collect::<Vec<_>>(), [&one, &two]);
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::git::delta::{Piece, bytes_of};
-use crate::git::walk::Change;
+use crate::delta::{Piece, bytes_of};
+use crate::walk::Change;
 
 /// How far before a changed byte the entry around it may begin, and behind it end, in bytes: mode, name and object
 /// name, for names of up to 300 bytes (file systems allow 255).

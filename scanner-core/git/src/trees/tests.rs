@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::git::delta::Delta;
+use crate::delta::Delta;
 
 /// Pseudo-random numbers (xorshift64*).
 struct Random(u64);

@@ -5,8 +5,8 @@
 use std::sync::PoisonError;
 
 use super::{SPARE, STREAMED, TOO_LARGE, Visitor, Walker};
-use crate::error::Malformed;
-use crate::git::delta::{Delta, Piece};
+use crate::delta::{Delta, Piece};
+use keyradius_core::error::Malformed;
 
 impl<V: Visitor> Walker<'_, V> {
     /// The bytes of what is held at a level: built again if they were dropped. They count as used until they are released.
@@ -158,7 +158,7 @@ impl<V: Visitor> Walker<'_, V> {
 
 /// Overwrites all that a buffer can hold. `zeroize` writes byte by byte, which for a history full of keys took a tenth of
 /// the time; this is one `memset` that the compiler may not leave out, because it cannot know that nobody looks.
-pub(in crate::git) fn wipe(buffer: &mut Vec<u8>) {
+pub(crate) fn wipe(buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.resize(buffer.capacity(), 0);
     std::hint::black_box(buffer.as_slice());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::made::{self, FORMATS, Folder, Op, PackWriter, noise};
-use super::super::oid::{Format, ObjectId};
 use super::*;
+use keyradius_core::oid::{Format, ObjectId};
 
 /// What a walk showed.
 #[derive(Default)]
@@ -318,7 +318,7 @@ fn line(folder: &Folder) -> (Pack, Vec<Vec<u8>>) {
         at = made.delta_at(ObjectId::of(Format::Sha1, Kind::Blob, &content), at, &delta);
         all.push(content);
     }
-    let limits = crate::budget::Limits { max_held: 1000, ..Default::default() };
+    let limits = keyradius_core::budget::Limits { max_held: 1000, ..Default::default() };
     let pack = Pack::open(&made.write(folder), Format::Sha1, &Arc::new(Bounds::new(&limits))).expect("a pack");
     (pack, all)
 }

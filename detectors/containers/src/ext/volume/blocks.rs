@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 
 use keyradius_core::read_at::Cursor;
+use keyradius_readers::stored::{le16, le32};
 
 use super::{EXTENTS, INLINE, Inode, Volume};
-use crate::read::stored::{le16, le32};
 
 /// Most pieces of one file that are followed.
 const PIECES: usize = 1 << 20;
@@ -15,7 +15,7 @@ const TABLES: u32 = 1 << 16;
 
 impl Volume {
     /// What is in a file. `None` if what leads to its blocks is damaged.
-    pub(in crate::wrap::ext) fn content(&self, inode: &Inode) -> Option<Content> {
+    pub(in crate::ext) fn content(&self, inode: &Inode) -> Option<Content> {
         if inode.flags & INLINE != 0 {
             return Some(Content::Inline(io::Cursor::new(inode.inline()).chain(io::repeat(0))));
         }
@@ -42,7 +42,7 @@ impl Volume {
     }
 
     /// Bytes of such blocks that were read since this was asked last.
-    pub(in crate::wrap::ext) fn tables(&self) -> u64 {
+    pub(in crate::ext) fn tables(&self) -> u64 {
         self.tables.take()
     }
 
@@ -113,7 +113,7 @@ fn push(runs: &mut Vec<Run>, run: Run) -> Option<()> {
 }
 
 /// What is in a file.
-pub(in crate::wrap::ext) enum Content {
+pub(in crate::ext) enum Content {
     /// With zero bytes behind: what was cut off and made longer again.
     Inline(io::Chain<io::Cursor<Vec<u8>>, io::Repeat>),
     Runs(Pieces),
@@ -129,7 +129,7 @@ impl Read for Content {
 }
 
 /// A file in pieces; between them zero bytes.
-pub(in crate::wrap::ext) struct Pieces {
+pub(in crate::ext) struct Pieces {
     bytes: Cursor,
     block: u64,
     /// In the order of the file.
