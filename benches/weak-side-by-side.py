@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares the results of keyradius and badkeys for the same public keys: the corpus, and the vectors of detectors/src/weak.
+"""Compares the results of keyradius and badkeys for the same public keys: the corpus, and the vectors of detectors/judgement/src/weak.
 
     pip install badkeys && cargo build -p keyradius-corpus && benches/weak-side-by-side.py [badkeys [keyradius-corpus]]
 
@@ -131,7 +131,7 @@ with tempfile.TemporaryDirectory() as folder:
     corpus = keyradius(files)
     differ = compare("corpus", corpus, badkeys(folder, corpus))
 
-    rows = [line.split("\t")[-1] for line in (ROOT / "detectors/src/weak/vectors.tsv").read_text().splitlines() if line[0] != "#"]
+    rows = [line.split("\t")[-1] for line in (ROOT / "detectors/judgement/src/weak/vectors.tsv").read_text().splitlines() if line[0] != "#"]
     single = Path(folder) / "vectors"
     single.mkdir()
     for number, spki in enumerate(rows):

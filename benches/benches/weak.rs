@@ -4,7 +4,7 @@
 
 use divan::{Bencher, black_box};
 use keyradius_core::material::{Algorithm, KeyId, PublicHalf};
-use keyradius_detectors::weak::{check, shared_primes};
+use keyradius_judgement::weak::{check, shared_primes};
 
 fn main() {
     divan::main();
@@ -69,7 +69,7 @@ fn rsa_key(bencher: Bencher<'_, '_>, bits: usize) {
 #[divan::bench(args = ["ec-weak-curve prime256v1", "ec-weak-curve secp384r1", "ec-weak-curve secp521r1", "raw-small-order Ed25519",
     "dsa-size 2048 and 224 bits", "rsa-roca 2048 bits", "rsa-small-d 600 bits", "rsa-close-primes neighbours", "rsa-small-factor 65537 times a prime"])]
 fn vector(bencher: Bencher<'_, '_>, name: &str) {
-    let rows = include_str!("../../detectors/src/weak/vectors.tsv");
+    let rows = include_str!("../../detectors/judgement/src/weak/vectors.tsv");
     let row = rows.lines().find(|line| line.replace('\t', " ").starts_with(name)).expect("such a row");
     let digits = row.split('\t').next_back().expect("a key");
     let spki: Vec<u8> =

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::seam::{UsageHints, UsageReader};
-use keyradius_detectors::usage::Usage;
+use keyradius_usage::Usage;
 
 /// Largest file that the engine passes on, in bytes.
 const LARGEST: u64 = 1 << 20;

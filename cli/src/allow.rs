@@ -9,7 +9,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
 use keyradius_core::hex::hex;
 use keyradius_core::material::Occurrence;
-use keyradius_detectors::radius::{Finding, SecretFinding};
+use keyradius_judgement::{Finding, SecretFinding};
 use serde::Deserialize;
 use toml::Value;
 

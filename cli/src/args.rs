@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use keyradius_core::budget::Limits;
-use keyradius_core::git::History;
+use keyradius_git::History;
 
 use crate::choice::{FailOn, Only};
 use crate::report::Format;
@@ -190,7 +190,7 @@ pub(crate) struct TellArgs {
     #[arg(long, help_heading = "Exit code")]
     pub(crate) exit_zero: bool,
 
-    /// Further list of publicly known keys, in the format of `detectors/data/known-keys.tsv`
+    /// Further list of publicly known keys, in the format of `detectors/judgement/data/known-keys.tsv`
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Run")]
     pub(crate) known_keys: Vec<PathBuf>,
     /// Block list of published and weak keys, as published by the badkeys project

@@ -1,7 +1,7 @@
 //! Values of options: the format of a report, and what makes a scan fail.
 
 use clap::ValueEnum;
-use keyradius_detectors::radius::{Finding, SecretFinding, Tier};
+use keyradius_judgement::{Finding, SecretFinding, Tier};
 
 use crate::units;
 
@@ -13,7 +13,7 @@ pub(crate) enum Only {
 }
 
 /// Findings below this severity (in tenths) are notes: reported, but failing a scan only under a severity `--fail-on`.
-pub(crate) const NOTE_BELOW: i32 = keyradius_detectors::radius::rank::NOTE;
+pub(crate) const NOTE_BELOW: i32 = keyradius_judgement::rank::NOTE;
 
 /// What makes a scan fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

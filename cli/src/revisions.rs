@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use git2::{Error, Object, Repository, RepositoryOpenFlags};
 use keyradius_core::blob::printable_path;
-use keyradius_core::git::Revisions;
+use keyradius_git::Revisions;
 
 /// Time limit of one question. Reflogs and graphs of large repositories take less than a second.
 const TIME: Duration = Duration::from_secs(10);

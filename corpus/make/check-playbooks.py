@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks every option that a command of detectors/data/playbooks/*.md uses against the tool's own help.
+"""Checks every option that a command of detectors/judgement/data/playbooks/*.md uses against the tool's own help.
 
     corpus/make/check-playbooks.py [DIRECTORY] [--table]
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-BOOKS = Path(ARGUMENTS[0]) if ARGUMENTS else ROOT / "detectors/data/playbooks"
+BOOKS = Path(ARGUMENTS[0]) if ARGUMENTS else ROOT / "detectors/judgement/data/playbooks"
 
 # How a tool prints its help, where `TOOL [SUBCOMMAND ...] --help` is not the way. `{sub}` is the subcommand.
 HELP = {

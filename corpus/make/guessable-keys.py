@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes detectors/data/guessable-keys.tsv: public halves of private keys that anybody would try first.
+"""Makes detectors/judgement/data/guessable-keys.tsv: public halves of private keys that anybody would try first.
 
-    pip install cryptography && corpus/make/guessable-keys.py > detectors/data/guessable-keys.tsv
+    pip install cryptography && corpus/make/guessable-keys.py > detectors/judgement/data/guessable-keys.tsv
 
 A unit test of `keyradius_detectors::weak` works every row out again, with other code.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes detectors/src/weak/vectors.tsv: public keys that one check has to find, and for each a near miss.
+"""Makes detectors/judgement/src/weak/vectors.tsv: public keys that one check has to find, and for each a near miss.
 
-    pip install cryptography gmpy2 && corpus/make/weak-keys.py > detectors/src/weak/vectors.tsv
+    pip install cryptography gmpy2 && corpus/make/weak-keys.py > detectors/judgement/src/weak/vectors.tsv
 
 Only public halves are written. What a key is follows from how it was made here, never from asking keyradius; openssl
 makes the keys on curves that Python does not know. The numbers are random, so another run writes other ones.

@@ -14,7 +14,7 @@ use keyradius_corpus::pack::{self, File};
 use keyradius_corpus::scenario;
 use keyradius_corpus::score::{Breach, score, table};
 use keyradius_corpus::skeleton;
-use keyradius_detectors::weak;
+use keyradius_judgement::weak;
 
 const USAGE: &str = "\
 keyradius-corpus score [-v] [FAMILY...]   score the scanner; -v lists every fault; exit 1 if a promise is broken

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keyradius_core::engine::Progress;
-use keyradius_core::git::Repositories;
 use keyradius_core::source::fs::Tree;
 use keyradius_detectors::Judging;
-use keyradius_detectors::radius::{Finding, KnownKeys};
+use keyradius_git::Repositories;
+use keyradius_judgement::{Finding, KnownKeys};
 use serde::Deserialize;
 
 use crate::pack;
@@ -190,7 +190,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
         }
     }
     let mut order: Vec<Finding> = ranked.iter().map(|(finding, _, _)| finding.clone()).collect();
-    keyradius_detectors::radius::rank::rank(&mut order);
+    keyradius_judgement::rank::rank(&mut order);
     let name = |finding: &Finding| {
         ranked.iter().find(|(other, _, _)| other.id == finding.id).map_or("", |(_, name, _)| name.as_str())
     };

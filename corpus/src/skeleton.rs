@@ -12,7 +12,7 @@ pub enum SkeletonError {
     BadId(String),
     /// The file already exists.
     Exists(PathBuf),
-    /// `format/mod.rs` has an unexpected form: what is missing.
+    /// `formats/src/lib.rs` has an unexpected form: what is missing.
     Registry(PathBuf, &'static str),
     /// A file could not be read or written.
     Io(PathBuf, io::Error),
@@ -50,14 +50,14 @@ pub fn make(root: &Path, id: &str, locked: bool) -> Result<Vec<PathBuf>, Skeleto
     if !first || !id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
         return Err(SkeletonError::BadId(id.to_owned()));
     }
-    let formats = Path::new("detectors/src/format");
+    let formats = Path::new("detectors/formats/src");
     let case = Path::new("corpus/cases").join(id);
     for taken in [formats.join(id), formats.join(format!("{id}.rs")), case.clone()] {
         if root.join(&taken).exists() {
             return Err(SkeletonError::Exists(taken));
         }
     }
-    let registry = formats.join("mod.rs");
+    let registry = formats.join("lib.rs");
     let text = fs::read_to_string(root.join(&registry)).map_err(|error| SkeletonError::Io(registry.clone(), error))?;
     let registered = register(&text, id).map_err(|what| SkeletonError::Registry(registry.clone(), what))?;
     let mut files: Vec<(PathBuf, String)> = Vec::new();
@@ -74,7 +74,7 @@ pub fn make(root: &Path, id: &str, locked: bool) -> Result<Vec<PathBuf>, Skeleto
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
-/// `format/mod.rs` with one more module, in alphabetical order, and one more detector, at the end.
+/// `formats/src/lib.rs` with one more module, in alphabetical order, and one more detector, at the end.
 fn register(text: &str, id: &str) -> Result<String, &'static str> {
     let line = format!("mod {id};");
     let mut lines: Vec<&str> = text.lines().collect();
@@ -117,12 +117,12 @@ mod tests {
     #[test]
     fn a_checkout_gets_files_and_nothing_is_overwritten() {
         let root = std::env::temp_dir().join(format!("keyradius-skeleton-{}", std::process::id()));
-        let registry = root.join("detectors/src/format/mod.rs");
+        let registry = root.join("detectors/formats/src/lib.rs");
         fs::create_dir_all(registry.parent().expect("a folder")).expect("a folder");
         fs::write(&registry, REGISTRY).expect("written");
         let made = make(&root, "new_vault", true).expect("made");
         assert_eq!(made.len(), 6);
-        let text = fs::read_to_string(root.join("detectors/src/format/new_vault/mod.rs")).expect("there");
+        let text = fs::read_to_string(root.join("detectors/formats/src/new_vault/mod.rs")).expect("there");
         assert!(text.contains("struct NewVault") && text.contains("id: \"new_vault\""), "{text}");
         assert!(matches!(make(&root, "new_vault", false), Err(SkeletonError::Exists(_))));
         for bad in ["", "New", "a-b", "1st", "../x", "é"] {

@@ -13,14 +13,13 @@ use keyradius_core::blob::PlainPath;
 use keyradius_core::budget::Limits;
 use keyradius_core::engine::Counts;
 use keyradius_core::error::Gap;
-use keyradius_core::git::Summary;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{Identity, Kind, Material, Occurrence, PublicHalf};
+use keyradius_core::repository::Summary;
 use keyradius_core::seam::Knowledge;
+use keyradius_readers::public;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::read::public;
-use keyradius_core::hex::hex;
 
 /// The schema that is written, and the only one that is accepted.
 pub const SCHEMA: &str = "keyradius.facts/1";

@@ -10,11 +10,10 @@ use keyradius_core::engine::Harvest;
 use keyradius_core::error::Gap;
 use keyradius_core::material::{Kind, Occurrence};
 use keyradius_core::seam::Detector;
+use keyradius_judgement::{Estate, Evidence, Finding, Judge, KnownKeys, RoleScore, SecretFinding, Survey, Tables};
+use keyradius_judgement::{classify_all, ledger, secrets, survey};
 
 use crate::facts::{Facts, Opening};
-use crate::radius::classify;
-use crate::radius::subject::Judge;
-use crate::radius::{Estate, Evidence, Finding, KnownKeys, RoleScore, SecretFinding, Survey, Tables, secrets, survey};
 use crate::{open, unsaid};
 
 /// Options and context of a judgement, besides the harvest.
@@ -119,7 +118,7 @@ pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
     let known = judging.known.unwrap_or(&KNOWN);
     let judge = Judge { tables: &TABLES, known, weak: &weaknesses, author: judging.author, now: judging.now };
     let secrets = secrets(&mut estate, judging.now);
-    let (findings, public) = classify::classify_all(&mut estate, judge);
+    let (findings, public) = classify_all(&mut estate, judge);
     let is_public = |place: &&Occurrence| !matches!(place.material.kind, Kind::PrivateKey);
     let mut public: Vec<Occurrence> = public.into_iter().flat_map(|group| group.related).collect();
     public.extend(estate.others.iter().filter(is_public).cloned());
@@ -130,6 +129,28 @@ pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
 impl Judgement {
     /// The evidence for and against every role of a finding, and its weaker hypotheses.
     pub fn ledger(&self, finding: &Finding) -> (Vec<Evidence>, Vec<RoleScore>) {
-        classify::ledger(finding, &self.estate, &TABLES)
+        ledger(finding, &self.estate, &TABLES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_does_not_ask_who_put_the_key_there() {
+        // An Ed25519 key (RFC 8410 7), any 32 bytes behind a fixed header.
+        let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+        der.extend((0..32).map(|n: u8| n.wrapping_mul(37) ^ 0x5a));
+        let severities = |path: &str, der: &[u8]| {
+            [true, false].map(|author| {
+                let judging = Judging { author, ..Judging::at(1_800_000_000) };
+                let judgement = judge(crate::knowledge::engine().bytes(path, der), &judging);
+                judgement.findings.first().expect("a key").severity
+            })
+        };
+        let [plain, same] = severities("k.der", &der);
+        assert_eq!(plain, same);
+        assert_eq!(severities("tests/fixtures/k.der", &der), [plain - 30, plain]);
     }
 }

@@ -22,23 +22,13 @@
 //! `examples/scan_bytes.rs` scans a file this way, `examples/own_detector.rs` adds a detector, `examples/own_source.rs`
 //! a source. See also `docs/embed.md`.
 
-#[cfg(test)]
-mod ask;
 pub mod facts;
-mod format;
 mod judge;
 mod knowledge;
 pub mod open;
-pub mod radius;
-mod read;
-pub mod secret;
-mod unlock;
 mod unsaid;
-pub mod usage;
-pub mod weak;
-mod wrap;
 
-pub use format::DETECTORS;
 pub use judge::{Judgement, Judging, judge, judge_facts};
+pub use keyradius_containers::{CONTAINERS, UNWRAPPERS};
+pub use keyradius_formats::DETECTORS;
 pub use knowledge::{SECRETS, engine, everything, everything_and, keys};
-pub use wrap::{CONTAINERS, UNWRAPPERS};

@@ -4,9 +4,9 @@
 //! cannot always be distinguished, so any text that may be a secret is reported by its length alone.
 
 use keyradius_core::material::{Kind, Material, Name, Occurrence};
+use keyradius_readers::chance;
 
 use crate::knowledge;
-use crate::read::chance;
 
 /// Fewest characters of a text that can contain a private key: 32 bytes in base64 without padding take 43, less some
 /// margin.
@@ -61,10 +61,10 @@ fn holds_key(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use keyradius_core::material::{Encoding, Label};
+    use keyradius_readers::text::base64;
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::read::text::base64;
 
     #[test]
     fn a_key_in_a_label_is_replaced_by_its_length() {

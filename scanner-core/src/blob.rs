@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::oid::ObjectId;
 use crate::material::{Mark, Material, Occurrence, Word};
+use crate::oid::ObjectId;
 
 /// Where a blob came from: a path, the git object if the blob comes from a history, then every wrapper that was opened
 /// to reach the blob.

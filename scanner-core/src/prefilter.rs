@@ -131,7 +131,7 @@ impl<'k> Prefilter<'k> {
     }
 
     /// Length of the longest anchor, in bytes.
-    pub(crate) const fn longest(&self) -> usize {
+    pub const fn longest(&self) -> usize {
         self.longest
     }
 
@@ -141,7 +141,7 @@ impl<'k> Prefilter<'k> {
     }
 
     /// Whether bytes that are not the start of a blob contain an anchor. `seen` is scratch space.
-    pub(crate) fn is_inside(&self, bytes: &[u8], seen: &mut Vec<Seen>) -> bool {
+    pub fn is_inside(&self, bytes: &[u8], seen: &mut Vec<Seen>) -> bool {
         seen.clear();
         let window = Window { start: 1, line: 1, core_start: 0, core_end: bytes.len(), last: true };
         self.find(bytes, window, seen);

@@ -112,7 +112,7 @@ impl<'r> Run<'r> {
     }
 
     /// Counts one object of a git history that was read to its end. `bytes` is its size.
-    pub(crate) fn count_object(&self, bytes: u64) {
+    pub fn count_object(&self, bytes: u64) {
         self.progress.objects.fetch_add(1, Relaxed);
         self.progress.object_bytes.fetch_add(bytes, Relaxed);
     }
@@ -123,17 +123,17 @@ impl<'r> Run<'r> {
     }
 
     /// The compiled anchors, for sources that can tell without building a blob that it contains none.
-    pub(crate) const fn prefilter(&self) -> &'r Prefilter<'r> {
+    pub const fn prefilter(&self) -> &'r Prefilter<'r> {
         self.prefilter
     }
 
     /// Whether bytes with this start are a container that can be opened.
-    pub(crate) fn is_container(&self, start: &[u8]) -> bool {
+    pub fn is_container(&self, start: &[u8]) -> bool {
         self.knowledge.containers.iter().any(|container| container.claims(start))
     }
 
     /// Counts the unopened formats that match the first bytes of an input. `origin` is called only if one matches.
-    pub(crate) fn count_unopened(&self, start: &[u8], origin: impl FnOnce() -> Origin) {
+    pub fn count_unopened(&self, start: &[u8], origin: impl FnOnce() -> Origin) {
         self.count_formats(origin, |format| format.begins(start));
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use keyradius_core::blob::{Origin, printable_path};
 use keyradius_core::error::{Gap, Reason};
-use keyradius_core::git::{History, Repositories};
+use keyradius_git::{History, Repositories};
 
 use crate::args::is_stdin;
 use crate::out;

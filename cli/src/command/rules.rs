@@ -65,7 +65,7 @@ fn check(file: Option<&Path>) -> Result<Exit, Failure> {
     config.rules.compile()?;
     let mut page = String::new();
     for (place, rule) in &config.rules.rules {
-        let literals = keyradius_detectors::secret::literals(rule);
+        let literals = keyradius_secrets::literals(rule);
         let line = format!("{place}: {}: valid; searched for: {}", rule.id, literals.join(" "));
         page.push_str(&escape(&line));
         page.push('\n');

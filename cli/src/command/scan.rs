@@ -11,12 +11,13 @@ use jiff::Timestamp;
 use keyradius_core::blob::{PlainPath, printable_path};
 use keyradius_core::engine::{Engine, Harvest, Progress};
 use keyradius_core::error::SourceError;
-use keyradius_core::git::{Repositories, Summary};
+use keyradius_core::repository::Summary;
 use keyradius_core::seam::Source;
 use keyradius_core::source::fs::Tree;
 use keyradius_core::source::special::Stdin;
 use keyradius_detectors::facts::{self, Facts, Header, JoinKey};
 use keyradius_detectors::{Judging, open};
+use keyradius_git::Repositories;
 
 use super::history;
 use super::tell::{self, Run};

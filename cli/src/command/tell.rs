@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use keyradius_core::blob::printable_path;
 use keyradius_detectors::facts::Facts;
-use keyradius_detectors::radius::Tier;
 use keyradius_detectors::{Judgement, Judging, judge_facts};
+use keyradius_judgement::Tier;
 
 use crate::allow::Allowance;
 use crate::choice::NOTE_BELOW;

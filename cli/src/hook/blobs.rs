@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyradius_core::blob::Origin;
 use keyradius_core::error::{Gap, Reason, SourceError};
-use keyradius_core::git::oid::{Format, ObjectId};
+use keyradius_core::oid::{Format, ObjectId};
 use keyradius_core::run::Run;
 use keyradius_core::seam::{Feed, Source};
 use keyradius_core::secret::wipe_stack;

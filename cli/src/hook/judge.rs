@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use keyradius_core::blob::Origin;
 use keyradius_core::engine::Harvest;
 use keyradius_core::material::{Kind, Occurrence};
-use keyradius_detectors::radius::estate::KeyName;
-use keyradius_detectors::radius::{Estate, Finding, SecretFinding};
 use keyradius_detectors::{Judging, open};
+use keyradius_judgement::estate::KeyName;
+use keyradius_judgement::{Estate, Finding, SecretFinding};
 
 use super::known::{Known, Scanned, named, oid, own_name};
 use super::policy::Policy;

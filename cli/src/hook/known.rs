@@ -8,8 +8,8 @@ use keyradius_core::engine::{Engine, Progress};
 use keyradius_core::error::Gap;
 use keyradius_core::material::{Identity, Kind, Locked, Occurrence, Proof, ProtectionState};
 use keyradius_core::seam::Source;
-use keyradius_detectors::radius::Estate;
-use keyradius_detectors::radius::estate::KeyName;
+use keyradius_judgement::Estate;
+use keyradius_judgement::estate::KeyName;
 
 use super::blobs::{self, Blobs, Note, Tally};
 use super::git::Git;

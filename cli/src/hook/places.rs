@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::process::{ChildStdin, ChildStdout};
 use std::rc::Rc;
 
-use keyradius_core::git::oid::{Format, ObjectId};
+use keyradius_core::oid::{Format, ObjectId};
 
 use super::answer;
 use super::git::{Git, Running};

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use keyradius_core::error::Gap;
+use keyradius_core::hex::hex;
 use keyradius_core::material::Occurrence;
-use keyradius_detectors::radius::{Finding, RoleScore};
+use keyradius_judgement::{Finding, RoleScore};
 
 use super::judge::{Judged, NewKey, NewSecret};
 use crate::allow::Allowance;
 use crate::out;
 use crate::report::words::{escape, plural, protection, wrap};
-use keyradius_core::hex::hex;
 
 /// Width of running text, in columns.
 const WIDTH: usize = 88;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use keyradius_core::blob::printable_path;
-use keyradius_detectors::radius::KnownKeys;
+use keyradius_judgement::KnownKeys;
 
 use crate::exit::Failure;
 use crate::exit::plain;
@@ -27,7 +27,7 @@ impl Lists {
             let text = std::fs::read_to_string(here.join(path)).map_err(|error| unreadable(path, &error))?;
             keys.add(&text).map_err(|what| {
                 Failure::new(format!("--known-keys {}: {what}", printable_path(path))).hint(
-                    "use the format of detectors/data/known-keys.tsv: tab-separated columns, named in the first line",
+                    "use the format of detectors/judgement/data/known-keys.tsv: tab-separated columns, named in the first line",
                 )
             })?;
         }

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use keyradius_core::blob::printable_path;
 use keyradius_core::budget::Limits;
-use keyradius_core::git::{self, History, Selection};
 use keyradius_detectors::facts::JoinKey;
+use keyradius_git::{History, Selection};
 
 use crate::args::{ScanArgs, When, is_stdin};
 use crate::config::{self, Config};
@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     /// Whether other file systems below a target are skipped.
     pub(crate) one_file_system: bool,
     /// Which part of each git history is read, and how.
-    pub(crate) git: git::Options,
+    pub(crate) git: keyradius_git::Options,
     /// Directories above which no repository is searched for, as in git (`GIT_CEILING_DIRECTORIES`, git(1)).
     pub(crate) ceilings: Vec<PathBuf>,
     /// The option that requested a history, such as `--since`; `None` if no option did.
@@ -126,7 +126,7 @@ impl Plan {
                 (None, Some(History::None) | None) => None,
                 (None, Some(_)) => Some("--history"),
             },
-            git: git::Options {
+            git: keyradius_git::Options {
                 selection: Selection {
                     since: args.since.as_ref().map(|since| since.seconds(around.now)),
                     history: args.history.unwrap_or_default(),

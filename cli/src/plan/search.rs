@@ -3,7 +3,7 @@
 use keyradius_core::budget::Limits;
 use keyradius_core::engine::Engine;
 use keyradius_core::seam::Knowledge;
-use keyradius_detectors::secret::UserRules;
+use keyradius_secrets::UserRules;
 
 use crate::choice::Only;
 use crate::exit::Failure;

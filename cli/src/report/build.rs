@@ -6,10 +6,11 @@ use std::path::Path;
 use jiff::civil::Date;
 use keyradius_core::blob::{Origin, printable_path};
 use keyradius_core::error;
-use keyradius_core::git;
+use keyradius_core::hex::hex;
 use keyradius_core::material::{self, CertFacts, Identity, Material};
-use keyradius_detectors::radius::rules::{self, Rules};
-use keyradius_detectors::radius::{self, RoleScore, playbook};
+use keyradius_core::repository;
+use keyradius_judgement::rules::{self, Rules};
+use keyradius_judgement::{self as radius, RoleScore, playbook};
 
 use super::model::{
     Algorithm, Allowance, AllowedBy, Certificate, Command, Commit, Evidence, Exposure, Finding, FindingKind, Gap, Git,
@@ -19,7 +20,6 @@ use super::model::{
 };
 use crate::allow;
 use crate::moment;
-use keyradius_core::hex::hex;
 
 /// Converts a finding. `allowed` has an item for each of its occurrences, or is shorter.
 pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowance>]) -> Finding {
@@ -318,8 +318,8 @@ fn provenance(git: &material::Provenance) -> Git {
 }
 
 /// Converts the summary of a git history.
-pub(crate) fn repository(summary: git::Summary) -> Repository {
-    let git::Summary { path, format, packs, loose, commits, trees, blobs, tags, blob_bytes, shallow, partial } =
+pub(crate) fn repository(summary: repository::Summary) -> Repository {
+    let repository::Summary { path, format, packs, loose, commits, trees, blobs, tags, blob_bytes, shallow, partial } =
         summary;
     Repository {
         path: printable_path(&path).into(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
 
-use keyradius_detectors::radius::rules::{self, Rules};
+use keyradius_judgement::rules::{self, Rules};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 

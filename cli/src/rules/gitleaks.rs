@@ -4,7 +4,7 @@
 //! expressions of betterleaks are not evaluated); the report lists each such change. A conversion never allows more: if
 //! all conditions of an allowance must hold and one of them cannot be converted, the whole allowance is dropped.
 
-use keyradius_detectors::secret::{AHEAD, Allow, BACK, Rule, Target, UserRules, compile, literals, literals_of};
+use keyradius_secrets::{AHEAD, Allow, BACK, Rule, Target, UserRules, compile, literals, literals_of};
 use toml::{Table, Value};
 
 use super::syntax::convert;
@@ -230,7 +230,7 @@ fn skips(key: &str, value: &Value) -> bool {
 fn plain_id(given: &str, notes: &mut Notes) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let mut id: String = given.chars().take(70).map(|c| if fits(c) { c } else { '-' }).collect();
-    if keyradius_detectors::secret::formats().iter().any(|format| format.id == id) {
+    if keyradius_secrets::formats().iter().any(|format| format.id == id) {
         id.push_str("-gitleaks");
     }
     if id != given {

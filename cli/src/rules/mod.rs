@@ -6,7 +6,7 @@ pub(crate) mod syntax;
 pub(crate) mod write;
 
 use keyradius_core::material::SecretClass;
-use keyradius_detectors::secret::{Allow, Rule, Target, UserRules};
+use keyradius_secrets::{Allow, Rule, Target, UserRules};
 use serde::Deserialize;
 
 use crate::exit::Failure;

@@ -274,7 +274,7 @@ mod tests {
             (r"^[A-Za-z\-_]{3}$", "a-_", "a.b", false),
         ] {
             let converted = convert(go);
-            let regex = keyradius_detectors::secret::compile(&converted.pattern).expect(go);
+            let regex = keyradius_secrets::compile(&converted.pattern).expect(go);
             assert!(regex.is_match(hits.as_bytes()), "{go} as {} on {hits:?}", converted.pattern);
             assert!(!regex.is_match(misses.as_bytes()), "{go} as {} on {misses:?}", converted.pattern);
             assert_eq!(!converted.rewritten.is_empty(), changed, "{go}: {:?}", converted.rewritten);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keyradius_detectors::secret::{Allow, Rule, Target};
+use keyradius_secrets::{Allow, Rule, Target};
 
 /// The text of rules and of the allowances for all rules, below a comment.
 pub(crate) fn toml(comment: &str, rules: &[Rule], for_all: &[Allow]) -> String {

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use keyradius_core::git::fuzz;
+use keyradius_git::fuzz;
 
 fuzz_target!(|data: &[u8]| {
     let [flags, bytes @ ..] = data else { return };

@@ -18,6 +18,13 @@ pub(super) type Fault = String;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Suite {
     Core,
+    Git,
+    Readers,
+    Containers,
+    Formats,
+    Secrets,
+    Usage,
+    Judgement,
     Detectors,
     Cli,
     /// The integration tests of the command.
@@ -25,12 +32,31 @@ pub(super) enum Suite {
 }
 
 impl Suite {
-    const ALL: [Self; 4] = [Self::Core, Self::Detectors, Self::Cli, Self::It];
+    const ALL: [Self; 11] = [
+        Self::Core,
+        Self::Git,
+        Self::Readers,
+        Self::Containers,
+        Self::Formats,
+        Self::Secrets,
+        Self::Usage,
+        Self::Judgement,
+        Self::Detectors,
+        Self::Cli,
+        Self::It,
+    ];
 
     /// The suite's name in the list, its package, and cargo's name of the program.
     const fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Core => ("core", "scanner-core", "keyradius_core"),
+            Self::Git => ("git", "scanner-core/git", "keyradius_git"),
+            Self::Readers => ("readers", "detectors/readers", "keyradius_readers"),
+            Self::Containers => ("containers", "detectors/containers", "keyradius_containers"),
+            Self::Formats => ("formats", "detectors/formats", "keyradius_formats"),
+            Self::Secrets => ("secrets", "detectors/secrets", "keyradius_secrets"),
+            Self::Usage => ("usage", "detectors/usage", "keyradius_usage"),
+            Self::Judgement => ("judgement", "detectors/judgement", "keyradius_judgement"),
             Self::Detectors => ("detectors", "detectors", "keyradius_detectors"),
             Self::Cli => ("cli", "cli", "keyradius"),
             Self::It => ("it", "cli", "it"),
@@ -50,10 +76,13 @@ impl Tests {
         let mut words = text.split_whitespace();
         let word = words.next().unwrap_or_default();
         let suite = Suite::ALL.into_iter().find(|suite| suite.names().0 == word);
-        let suite = suite.ok_or_else(|| format!("{text:?}: the first word is core, detectors, cli or it"))?;
+        let suite = suite.ok_or_else(|| {
+            let words: Vec<&str> = Suite::ALL.iter().map(|suite| suite.names().0).collect();
+            format!("{text:?}: the first word is one of {}", words.join(", "))
+        })?;
         let filters: Vec<String> = words.map(str::to_owned).collect();
         if filters.is_empty() {
-            return Err(format!("{text:?}: no filter, such as git::delta::"));
+            return Err(format!("{text:?}: no filter, such as delta::"));
         }
         Ok(Self { suite, filters })
     }
@@ -72,9 +101,16 @@ const PROFILES: &str = "
 [profile.dev.package]
 keyradius.opt-level = 0
 keyradius-benches.opt-level = 0
+keyradius-containers.opt-level = 0
 keyradius-core.opt-level = 0
 keyradius-corpus.opt-level = 0
 keyradius-detectors.opt-level = 0
+keyradius-formats.opt-level = 0
+keyradius-git.opt-level = 0
+keyradius-judgement.opt-level = 0
+keyradius-readers.opt-level = 0
+keyradius-secrets.opt-level = 0
+keyradius-usage.opt-level = 0
 ";
 
 /// How tests ended.
@@ -155,11 +191,12 @@ impl Lab<'_> {
                 lines.insert(file.path.clone(), places);
                 text = mutated;
             }
-            match name.split_once('/') {
-                Some((_, "src/lib.rs" | "src/main.rs")) => text.push_str(SWITCH),
-                None if name == "Cargo.toml" => text.push_str(PROFILES),
-                Some((package, "Cargo.toml")) => text = without_tests(package, &text, suites),
-                _ => {}
+            if name == "Cargo.toml" {
+                text.push_str(PROFILES);
+            } else if name.ends_with("/src/lib.rs") || name.ends_with("/src/main.rs") {
+                text.push_str(SWITCH);
+            } else if let Some(package) = name.strip_suffix("/Cargo.toml") {
+                text = without_tests(package, &text, suites);
             }
             text
         })?;
@@ -250,7 +287,11 @@ fn without_tests(package: &str, manifest: &str, suites: &BTreeSet<Suite>) -> Str
     let wanted = |it: bool| suites.iter().any(|suite| suite.names().1 == package && (*suite == Suite::It) == it);
     let mut text = manifest.to_owned();
     if !wanted(false) {
-        text = text.replace("[lib]\n", "[lib]\ntest = false\n").replace("[[bin]]\n", "[[bin]]\ntest = false\n");
+        text = text.replace("[[bin]]\n", "[[bin]]\ntest = false\n");
+        // The command alone has no library.
+        if package != Suite::Cli.names().1 {
+            text.push_str("\n[lib]\ntest = false\n");
+        }
     }
     if !wanted(true) {
         text = text.replace("[package]\n", "[package]\nautotests = false\n");

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use keyradius_core::seam::About;
-use keyradius_detectors::weak::CHECKS;
 use keyradius_detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
+use keyradius_judgement::weak::CHECKS;
 
 fn render() -> String {
     let mut out = String::from(

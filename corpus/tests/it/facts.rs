@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use keyradius_core::budget::Limits;
 use keyradius_core::engine::Progress;
-use keyradius_core::git::Repositories;
 use keyradius_core::source::fs::Tree;
 use keyradius_corpus::{cases_dir, expect, pack, scenario};
 use keyradius_detectors::facts::{self, Facts, Header};
 use keyradius_detectors::open::{Options, Units};
 use keyradius_detectors::{Judging, judge_facts};
+use keyradius_git::Repositories;
 
 /// 2025-10-01: later than all samples, and after the expiry of some.
 const NOW: i64 = 1_759_276_800;

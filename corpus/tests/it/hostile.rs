@@ -10,11 +10,11 @@ use std::time::Duration;
 use keyradius_core::budget::Limits;
 use keyradius_core::engine::{Harvest, Progress};
 use keyradius_core::error::Reason;
-use keyradius_core::git::Repositories;
 use keyradius_core::material::Kind;
 use keyradius_core::source::fs::Tree;
 use keyradius_core::source::stream::{AHEAD, CORE};
 use keyradius_corpus::{cases_dir, pack};
+use keyradius_git::Repositories;
 
 /// A file of the corpus.
 fn sample(family: &str, name: &str) -> Vec<u8> {

@@ -6,8 +6,8 @@ use keyradius_core::engine::Harvest;
 use keyradius_core::material::Occurrence;
 use keyradius_corpus::{cases_dir, expect};
 use keyradius_detectors::open::Options;
-use keyradius_detectors::radius::Finding;
 use keyradius_detectors::{Judging, judge};
+use keyradius_judgement::Finding;
 
 /// 2026-11-20.
 const NOW: i64 = 1_795_132_800;

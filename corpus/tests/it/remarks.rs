@@ -122,7 +122,7 @@ const TOLD_ONLY: &[Remark] = &[
 ];
 
 fn of_evidence() -> BTreeSet<Remark> {
-    let text = include_str!("../../../detectors/data/evidence.toml");
+    let text = include_str!("../../../detectors/judgement/data/evidence.toml");
     let ids = text.lines().filter_map(|line| line.strip_prefix("remark = \"")?.strip_suffix('"'));
     ids.map(|id| Remark::by_id(id).expect("an id of a remark")).collect()
 }

@@ -11,8 +11,8 @@ use keyradius_core::budget::Limits;
 use keyradius_core::engine::Engine;
 use keyradius_core::material::Kind;
 use keyradius_corpus::{cases_dir, expect};
-use keyradius_detectors::radius::secrets::severity;
-use keyradius_detectors::secret::{AHEAD, BACK, Check, Format, JOINED, formats};
+use keyradius_judgement::secrets::severity;
+use keyradius_secrets::{AHEAD, BACK, Check, Format, JOINED, formats};
 
 /// An engine that also looks for ordinary secrets.
 static EVERYTHING: LazyLock<Engine<'static>> =
@@ -72,7 +72,7 @@ fn render() -> String {
         classes.entry(-severity(format.class)).or_default().push(format);
     }
     let mut out = format!(
-        "# Ordinary secrets\n\nGenerated from `detectors/data/secrets.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+        "# Ordinary secrets\n\nGenerated from `detectors/secrets/data/secrets.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
          secrets`.\n\nTokens and passwords that give access but sign nothing are reported separately, at the end of every \
          report: one line each, ranked among themselves, never above a key. `--only signing` does not search for them, which \
          saves the time. `keyradius explain ID` prints what each gives access to and what to do.\n\n\

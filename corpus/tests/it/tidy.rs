@@ -63,10 +63,12 @@ fn every_format_file_is_registered_and_has_a_case() {
     let ids: BTreeSet<String> = all().iter().map(|about| about.id.to_owned()).collect();
     assert_eq!(ids.len(), all().len(), "duplicate id");
     let mut files = BTreeSet::new();
-    for folder in ["detectors/src/format", "detectors/src/wrap"] {
+    for folder in ["detectors/formats/src", "detectors/containers/src"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder") {
             let stem = entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned();
-            if !["mod", "unopened", "compressed", "starts", "folders", "digits"].contains(&stem.as_str()) {
+            let shared =
+                ["lib", "ask", "samples", "unlock", "collect", "unopened", "compressed", "starts", "folders", "digits"];
+            if !shared.contains(&stem.as_str()) {
                 files.insert(stem);
             }
         }
@@ -88,13 +90,13 @@ fn every_format_file_is_registered_and_has_a_case() {
 #[test]
 fn every_playbook_file_is_compiled_in() {
     let mut files = BTreeSet::new();
-    for entry in fs::read_dir(root().join("detectors/data/playbooks")).expect("the folder") {
+    for entry in fs::read_dir(root().join("detectors/judgement/data/playbooks")).expect("the folder") {
         let stem = entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned();
         if !["_common", "CHECKED"].contains(&stem.as_str()) {
             files.insert(stem);
         }
     }
-    let known: BTreeSet<String> = keyradius_detectors::radius::playbook::Playbook::roles().map(str::to_owned).collect();
+    let known: BTreeSet<String> = keyradius_judgement::playbook::Playbook::roles().map(str::to_owned).collect();
     assert_eq!(files, known);
 }
 
@@ -129,49 +131,72 @@ fn no_anchor_is_a_prefix_of_another() {
     }
 }
 
+/// The crates, by their folders, and which of the others each may depend on.
+pub(crate) const CRATES: &[(&str, &[&str])] = &[
+    ("scanner-core", &[]),
+    ("scanner-core/git", &["core"]),
+    ("detectors/readers", &["core"]),
+    ("detectors/containers", &["core", "readers"]),
+    ("detectors/formats", &["core", "readers"]),
+    ("detectors/secrets", &["core", "readers"]),
+    ("detectors/usage", &["core", "readers"]),
+    ("detectors/judgement", &["core", "readers"]),
+    ("detectors", &["core", "readers", "containers", "formats", "secrets", "usage", "judgement"]),
+    ("cli", &["core", "git", "detectors", "secrets", "judgement"]),
+    ("corpus", &["core", "git", "detectors", "secrets", "usage", "judgement"]),
+    ("benches", &["core", "corpus", "detectors", "usage", "judgement"]),
+];
+
+#[test]
+fn dependencies_run_one_way() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let workspace: toml::Table = workspace.parse().expect("TOML");
+    let members: BTreeSet<&str> =
+        workspace["workspace"]["members"].as_array().expect("a list").iter().filter_map(toml::Value::as_str).collect();
+    assert_eq!(members, CRATES.iter().map(|(folder, _)| *folder).collect());
+    for (folder, may) in CRATES {
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("Cargo.toml");
+        let manifest: toml::Table = manifest.parse().expect("TOML");
+        let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+        for table in tables.iter().filter_map(|table| manifest.get(*table)?.as_table()) {
+            for name in table.keys().filter_map(|name| name.strip_prefix("keyradius-")) {
+                assert!(may.contains(&name), "{folder} depends on keyradius-{name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn detectors_open_no_file_and_formats_know_only_what_they_share() {
-    let source = root().join("detectors/src");
-    let mut files = Vec::new();
-    rust_files(&source, &mut files);
-    for file in files {
-        let text = fs::read_to_string(&file).expect("readable");
-        for word in ["std::fs", "std::process", "std::env", "std::net", "println!", "HashMap"] {
-            assert!(!text.contains(word), "{} names {word}", file.display());
-        }
-        let within = file.strip_prefix(&source).expect("below the source");
-        let room = within.components().next().expect("a room").as_os_str().to_string_lossy().into_owned();
-        let closed: &[&str] = match room.as_str() {
-            // Formats and their shared helpers do not know how passwords are selected or keys are judged.
-            "format" | "unlock" => {
-                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::knowledge"]
+    for (folder, _) in CRATES.iter().filter(|(folder, _)| folder.starts_with("detectors")) {
+        let source = root().join(folder).join("src");
+        let room = folder.rsplit('/').next().unwrap_or(folder);
+        let mut files = Vec::new();
+        rust_files(&source, &mut files);
+        for file in files {
+            let text = fs::read_to_string(&file).expect("readable");
+            for word in ["std::fs", "std::process", "std::env", "std::net", "println!", "HashMap"] {
+                assert!(!text.contains(word), "{} names {word}", file.display());
             }
-            // Nor do wrappers; but they know how files of formats start.
-            "wrap" => &["crate::format", "crate::radius", "crate::open", "crate::knowledge"],
-            // The shared readers know none of these rooms.
-            "read" => {
-                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::unlock", "crate::knowledge"]
-            }
-            // The judgement reads no key.
-            "radius" => &["crate::read", "crate::format", "crate::wrap", "crate::unlock", "crate::knowledge"],
-            _ => &[],
-        };
-        let text =
-            if within == Path::new("wrap/starts.rs") { text.replace("crate::format::DETECTORS", "") } else { text };
-        for word in closed {
-            assert!(!text.contains(word), "{} names {word}", file.display());
-        }
-        if room == "format" || room == "wrap" {
-            let beside = beside(within, &text);
+            let within = file.strip_prefix(&source).expect("below the source");
+            // Who judges reads no key; arithmetic on public keys does.
             assert!(
-                beside.is_empty(),
-                "{} names {beside:?}: put what they share into read/ or unlock/",
+                room != "judgement" || within.starts_with("weak") || !text.contains("keyradius_readers"),
+                "{} reads",
                 file.display()
             );
+            if room == "formats" || room == "containers" {
+                let beside = beside(&Path::new(room).join(within), &text);
+                assert!(
+                    beside.is_empty(),
+                    "{} names {beside:?}: put what they share into readers/ or unlock/",
+                    file.display()
+                );
+            }
         }
     }
     let mut files = Vec::new();
-    rust_files(&root().join("scanner-core/src"), &mut files);
+    rust_files(&root().join("scanner-core"), &mut files);
     for file in files {
         let text = fs::read_to_string(&file).expect("readable");
         assert!(!text.contains("println!") && !text.contains("eprint"), "{} prints", file.display());
@@ -189,13 +214,23 @@ fn beside(within: &Path, text: &str) -> Vec<String> {
         within.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     modules.retain(|part| part != "mod");
     // The helpers shared by formats may name formats.
-    if modules.get(1).is_some_and(|module| !own.contains(module)) {
+    if within.starts_with("containers") && modules.get(1).is_some_and(|module| !own.contains(module)) {
         return Vec::new();
     }
+    let pair = |word: &str| PAIRS.iter().any(|(a, b)| modules.contains(&(*a).to_owned()) && word == *b);
+    let other = |word: &&str| own.contains(*word) && !pair(word);
+    let words = |path: &str| {
+        let taken = if path.starts_with('{') { usize::MAX } else { 1 };
+        let words = path.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+        words.take(taken).filter(other).map(str::to_owned).collect::<Vec<String>>()
+    };
     let (mut inside, mut named) = (0, Vec::new());
     for line in text.lines() {
         if line.starts_with('}') {
             inside = 0;
+        }
+        for (at, root) in line.match_indices("crate::") {
+            named.extend(words(&line[at + root.len()..]).into_iter().filter(|word| modules.get(1) != Some(word)));
         }
         for (at, _) in line.match_indices("super::") {
             if line[..at].ends_with("super::") {
@@ -205,11 +240,8 @@ fn beside(within: &Path, text: &str) -> Vec<String> {
             let path = rest.trim_start_matches("super::");
             let ups = (rest.len() - path.len()) / "super::".len();
             // At the top of `format/x.rs`, one step up is `format`; in a module of that file, it is the file.
-            let pair = |word: &str| PAIRS.iter().any(|(a, b)| modules.contains(&(*a).to_owned()) && word == *b);
             if ups == modules.len() + inside - 1 {
-                let words = path.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-                let taken = if path.starts_with('{') { usize::MAX } else { 1 };
-                named.extend(words.take(taken).filter(|word| own.contains(*word) && !pair(word)).map(str::to_owned));
+                named.extend(words(path));
             }
         }
         if line.starts_with("mod ") && line.ends_with('{') {
@@ -223,20 +255,25 @@ fn beside(within: &Path, text: &str) -> Vec<String> {
 fn a_format_that_names_another_is_detected() {
     let names = |file: &str, text: &str| beside(Path::new(file), text);
     for (file, text) in [
-        ("format/jks.rs", "use super::pkcs12::Store;"),
-        ("format/jks/mod.rs", "use super::{jwk, pkcs12};"),
-        ("format/jks/open.rs", "    let store = super::super::pkcs12::read(bytes);"),
-        ("format/jks.rs", "mod tests {\n    use super::super::pkcs12;\n}"),
-        ("wrap/zip/entry.rs", "use super::super::tar::Header;"),
+        ("formats/jks.rs", "use super::pkcs12::Store;"),
+        ("formats/jks/mod.rs", "use super::{jwk, pkcs12};"),
+        ("formats/jks/open.rs", "    let store = super::super::pkcs12::read(bytes);"),
+        ("formats/jks/open.rs", "use crate::pkcs12::Store;"),
+        ("formats/jks.rs", "use crate::{jwk, unlock::kdf};"),
+        ("formats/unlock/kdf.rs", "use crate::jks::Store;"),
+        ("formats/jks.rs", "mod tests {\n    use super::super::pkcs12;\n}"),
+        ("containers/zip/entry.rs", "use super::super::tar::Header;"),
     ] {
         assert!(!names(file, text).is_empty(), "{file}: {text}");
     }
     for (file, text) in [
-        ("format/jks/open.rs", "use super::read::Store;"),
-        ("format/jks.rs", "mod tests {\n    use super::*;\n    use super::pkcs12;\n}"),
-        ("wrap/squashfs.rs", "use super::folders::Folders;"),
-        ("wrap/compressed/joined.rs", "use super::super::{gzip, xz};"),
-        ("format/pkcs12/open.rs", "use super::pkcs12;"),
+        ("formats/jks/open.rs", "use super::read::Store;"),
+        ("formats/jks/open.rs", "use crate::unlock::pkcs12::Store;"),
+        ("formats/jks/open.rs", "use crate::jks::read::Store;"),
+        ("formats/jks.rs", "mod tests {\n    use super::*;\n    use super::pkcs12;\n}"),
+        ("containers/squashfs.rs", "use super::folders::Folders;"),
+        ("containers/compressed/joined.rs", "use super::super::{gzip, xz};"),
+        ("formats/pkcs12/open.rs", "use super::pkcs12;"),
     ] {
         assert_eq!(names(file, text), [] as [&str; 0], "{file}: {text}");
     }

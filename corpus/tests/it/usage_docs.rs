@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use keyradius_detectors::usage::{CANDIDATES, Described, REFERENCES, described};
+use keyradius_usage::{CANDIDATES, Described, REFERENCES, described};
 
 fn list(items: &[&str]) -> String {
     items.iter().map(|item| format!("`{}`", item.replace('|', "\\|"))).collect::<Vec<_>>().join(" ")
@@ -17,7 +17,7 @@ fn render() -> String {
         groups.entry(rule.group).or_default().push(rule);
     }
     let mut out = format!(
-        "# Files that use keys\n\nGenerated from `detectors/data/usage.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+        "# Files that use keys\n\nGenerated from `detectors/usage/data/usage.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
          usage_docs`.\n\nkeyradius reads build scripts, CI configuration and settings, selected by file name. It finds out \
          which key a line names, for which purpose, and what may be a keystore password. A line gives its role to a key only \
          if its name leads to that key. A line gives at most 60 points; at most 30 if it is commented out, or if its spelling \

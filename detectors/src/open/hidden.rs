@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use keyradius_core::blob::Origin;
-use keyradius_core::material::{Kind, Material, Protection, ProtectionState, Remark};
-
 use keyradius_core::lock::Unlocked;
+use keyradius_core::material::{Kind, Material, Protection, ProtectionState, Remark};
 
 /// Protection of a key that is readable once its container is open.
 const INSIDE: &str = "inside a container that a password opened";

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use keyradius_core::lock::Unlocked;
 use keyradius_core::material::{Identity, Kind, Locked, Material, Occurrence, Opened, Protection, ProtectionState};
 
 use super::trial::{Sources, Target};
-use keyradius_core::lock::Unlocked;
 
 /// A change to the occurrences of a run.
 pub(super) enum Change {

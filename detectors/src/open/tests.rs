@@ -12,27 +12,26 @@ use keyradius_core::lock::{Lock, Unlocked, boxed};
 use keyradius_core::material::{Encoding, Kind, Locked, Material, Occurrence, Protection, ProtectionState};
 use keyradius_core::seam::{About, Anchor, Candidate, Detector, Hit, Inspection};
 use keyradius_core::secret::Secret;
+use keyradius_readers::carrier;
 use sha1::{Digest, Sha1};
 
 use super::trial::price;
 use super::{Means, Options, Summary, Units, open_all, open_units};
-use crate::read::carrier;
-use crate::unlock::kdf::utf16;
 
 /// Seals one key of a JKS store as sun.security.provider.KeyProtector does.
 fn sealed(password: &str, number: u32) -> Vec<u8> {
     let mut plain =
         vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
     plain.extend_from_slice(&sha2::Sha256::digest(number.to_be_bytes()));
-    let password = utf16(password.as_bytes());
+    let password: Vec<u8> = password.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let salt: [u8; 20] = Sha1::digest(number.to_le_bytes()).into();
     let mut stream = salt;
     let mut cipher = salt.to_vec();
     for block in plain.chunks(20) {
-        stream = Sha1::new().chain_update(&*password).chain_update(stream).finalize().into();
+        stream = Sha1::new().chain_update(&password).chain_update(stream).finalize().into();
         cipher.extend(block.iter().zip(stream).map(|(plain, key)| plain ^ key));
     }
-    cipher.extend_from_slice(&Sha1::new().chain_update(&*password).chain_update(&plain).finalize());
+    cipher.extend_from_slice(&Sha1::new().chain_update(&password).chain_update(&plain).finalize());
     let oid = [0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0x01, 0x01, 0x05, 0x00];
     let der = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
     der(0x30, &[der(0x30, &oid), der(0x04, &cipher)].concat())

@@ -44,7 +44,7 @@ pub(super) fn price(format: &str, locked: &Locked, own: &[&dyn Detector]) -> Opt
 
 /// Returns the detector of a format: built in, or of the embedding program.
 fn detector<'d>(format: &str, own: &[&'d dyn Detector]) -> Option<&'d dyn Detector> {
-    let all = crate::format::DETECTORS.iter().copied().chain(own.iter().copied());
+    let all = keyradius_formats::DETECTORS.iter().copied().chain(own.iter().copied());
     all.into_iter().find(|detector| detector.about().id == format)
 }
 

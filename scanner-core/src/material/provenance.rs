@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::oid::{Kind, ObjectId};
+use crate::oid::{Kind, ObjectId};
 
 /// The git history of one place of a material.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

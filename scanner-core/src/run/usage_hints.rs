@@ -17,18 +17,18 @@ pub(crate) const LARGEST: usize = 1 << 20;
 
 impl Run<'_> {
     /// Whether files that use keys are read at all.
-    pub(crate) const fn reads_clues(&self) -> bool {
+    pub const fn reads_clues(&self) -> bool {
         self.knowledge.usage_hints.is_some()
     }
 
     /// Whether a file of this name may use keys.
-    pub(crate) fn wants_clues(&self, path: &Path) -> bool {
+    pub fn wants_clues(&self, path: &Path) -> bool {
         self.knowledge.usage_hints.is_some_and(|reader| reader.wants(path))
     }
 
     /// Reads what a file says of keys stored elsewhere, if its name says that it may use keys. Does not look for keys
     /// in it.
-    pub(crate) fn read_usage(&self, blob: Blob<'_>) {
+    pub fn read_usage(&self, blob: Blob<'_>) {
         let Some(reader) = self.knowledge.usage_hints else { return };
         if !reader.wants(&blob.origin.location()) {
             return;

@@ -163,9 +163,4 @@ pub trait Detector: Sync {
     fn lock<'b>(&self, _kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
         None
     }
-    /// First bytes of files of this format that have no anchor and are worth opening when they are encoded as a whole:
-    /// objects of a git history are decoded only if they begin with such bytes.
-    fn starts(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
 }

@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::special::Special;
+use super::storage::{self, StorageReader};
 use super::stream::{CORE, Windows};
 use super::walk::{self, Entry};
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
-use crate::git::{Found, Repositories, Storage, look_at_loose};
 use crate::material::Occurrence;
 use crate::read_at::{Cursor, ReadAt};
 use crate::run::Run;
@@ -33,7 +33,7 @@ pub struct Tree<'a> {
     /// Whether to stay on the file systems of the roots.
     pub one_file_system: bool,
     /// Reads the repositories, packs and bundles found by the walk; their objects are then not read as files.
-    pub repositories: &'a Repositories,
+    pub repositories: &'a dyn StorageReader,
 }
 
 impl Source for Tree<'_> {
@@ -136,13 +136,9 @@ impl Below {
 enum Claim {
     /// None: the file is read in windows.
     None,
-    /// The repository whose storage the file is part of.
-    Repository,
-    /// The file is a standalone pack or bundle.
-    Pack,
-    /// The file is a standalone loose object.
-    Loose,
-    /// The file is a large container.
+    /// The reader of the storage that it is or belongs to.
+    Storage(storage::Claim),
+    /// It is a large container.
     Container,
 }
 
@@ -151,7 +147,7 @@ struct Visitor<'a> {
     windows: Windows,
     to: Feed<'a>,
     devices: &'a Option<BTreeSet<u64>>,
-    repositories: &'a Repositories,
+    repositories: &'a dyn StorageReader,
     /// Counts for each root that has a link or a file.
     links: &'a Mutex<BTreeMap<PathBuf, Below>>,
     /// The root below which this thread last saw a file.
@@ -169,19 +165,14 @@ impl walk::Visitor for Visitor<'_> {
     fn entry(&mut self, entry: Entry) -> bool {
         let kind = entry.file_type();
         let given = entry.depth() == 0;
-        let is_directory =
-            kind.is_dir() || (kind.is_symlink() && entry.file_name() == "objects" && entry.path().is_dir());
-        if let Some(found) = Found::at(entry.path(), is_directory) {
-            self.repositories.found(found);
-        }
+        self.repositories.notice(entry.path(), kind);
         if kind.is_dir() {
             return self.directory(entry.path(), given);
         }
         self.below(&entry, kind.is_symlink() && !given);
         if kind.is_file() || (given && is_readable(entry.path())) {
-            // Only if the object directory is part of the walk: `scan .git/objects/pack` means the files there.
-            let storage = if entry.depth() >= 2 { Storage::at(entry.path()) } else { None };
-            self.file(entry.into_path(), given, storage);
+            let depth = entry.depth();
+            self.file(entry.into_path(), given, depth);
         } else if !kind.is_symlink() {
             self.gap(entry.path(), Reason::SpecialFile, "FIFO, socket or device: not opened");
         }
@@ -238,18 +229,16 @@ impl Visitor<'_> {
         true
     }
 
-    fn file(&mut self, path: PathBuf, follow: bool, storage: Option<Storage>) {
+    fn file(&mut self, path: PathBuf, follow: bool, depth: usize) {
         match open(&path, follow) {
             Ok(file) => {
                 let origin = Origin::file(path);
                 let claimed = Cell::new(Claim::None);
                 let claim = |start: &[u8]| {
-                    claimed.set(match storage {
-                        Some(storage) if storage.begins(start) => Claim::Repository,
-                        _ if self.repositories.claims(start) => Claim::Pack,
-                        _ if Storage::Loose.begins(start) => Claim::Loose,
-                        _ if start.len() > CORE && self.to.run.is_container(start) => Claim::Container,
-                        _ => Claim::None,
+                    claimed.set(match self.repositories.claims(&origin.path, depth, start) {
+                        Some(claim) => Claim::Storage(claim),
+                        None if start.len() > CORE && self.to.run.is_container(start) => Claim::Container,
+                        None => Claim::None,
                     });
                     claimed.get() != Claim::None
                 };
@@ -258,9 +247,10 @@ impl Visitor<'_> {
                     return;
                 }
                 match claimed.get() {
-                    Claim::Pack => return self.repositories.found(Found::Pack(origin.path)),
-                    Claim::Loose => return look_at_loose(file, &origin, &mut self.windows, self.to),
-                    Claim::Repository | Claim::None => return,
+                    Claim::Storage(storage::Claim::Now) => {
+                        return self.repositories.read(file, &origin, &mut self.windows, self.to);
+                    }
+                    Claim::Storage(storage::Claim::Later) | Claim::None => return,
                     Claim::Container => {}
                 }
                 // A large container on disk: readable at any offset.

@@ -2,5 +2,6 @@
 
 pub mod fs;
 pub mod special;
+pub mod storage;
 pub mod stream;
 mod walk;

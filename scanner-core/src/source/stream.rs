@@ -70,12 +70,7 @@ impl Windows {
 
     /// Like [`Self::feed`], for a part of a file, which is not counted as a file. Returns a read error instead of
     /// reporting it: the same bytes may be found elsewhere.
-    pub(crate) fn feed_part(
-        &mut self,
-        input: &mut dyn Read,
-        origin: &Origin,
-        to: Feed<'_>,
-    ) -> (Looked, Option<String>) {
+    pub fn feed_part(&mut self, input: &mut dyn Read, origin: &Origin, to: Feed<'_>) -> (Looked, Option<String>) {
         self.part(input, origin, to, to.run.limits().max_bytes)
     }
 
@@ -97,7 +92,7 @@ impl Windows {
     }
 
     /// Like [`Self::feed_part`], for what follows the first bytes of a file. The start is not examined again.
-    pub(crate) fn feed_behind(
+    pub fn feed_behind(
         &mut self,
         start: &[u8],
         input: &mut dyn Read,
@@ -231,7 +226,7 @@ impl Read for Counted<'_> {
 }
 
 /// Feeds bytes in memory, in the same windows as a file of that size.
-pub(crate) fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
+pub fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
     if to.run.is_container(bytes)
         && let Some(looked) = to.sink.open(origin, Packed::Stream(bytes, &mut io::empty()))
     {

@@ -5,7 +5,6 @@
 //! parallel.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::fs::{FileType, ReadDir};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,12 +35,7 @@ impl Entry {
         self.path
     }
 
-    /// The last component of its path.
-    pub(super) fn file_name(&self) -> &OsStr {
-        self.path.file_name().unwrap_or(self.path.as_os_str())
-    }
-
-    /// The number of directories between it and its root; 0 for a root.
+    /// How many directories below a root; 0 for a root.
     pub(super) const fn depth(&self) -> usize {
         self.depth
     }
@@ -209,15 +203,46 @@ impl Drop for Looking<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
-    use crate::git::made::Folder;
+
+    /// A folder that is removed when it is dropped.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("keyradius-walk-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&path).expect("a temporary folder");
+            Self(path)
+        }
+
+        fn path(&self) -> &Path {
+            &self.0
+        }
+
+        /// Writes an empty file, and makes the folders above it.
+        fn write(&self, name: &str) {
+            let path = self.0.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(&path, b"").expect("written");
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
 
     struct Names<'a>(&'a Mutex<Vec<String>>, &'a Path);
 
     impl Visitor for Names<'_> {
         fn entry(&mut self, entry: Entry) -> bool {
             let name = entry.path().strip_prefix(self.1).unwrap_or(entry.path()).display().to_string();
-            let enters = entry.file_name() != "not";
+            let enters = entry.path().file_name().is_none_or(|name| name != "not");
             self.0.lock().unwrap().push(format!("{} {name}", entry.depth()));
             enters
         }
@@ -244,11 +269,11 @@ mod tests {
     fn everything_below_a_root_is_visited_once() {
         let folder = Folder::new();
         let mut expected = vec!["0 ".to_owned(), "1 not".to_owned()];
-        folder.write("not/entered", b"");
+        folder.write("not/entered");
         for directory in 0..20 {
             expected.push(format!("1 d{directory}"));
             for file in 0..20 {
-                folder.write(&format!("d{directory}/{file}"), b"");
+                folder.write(&format!("d{directory}/{file}"));
                 expected.push(format!("2 d{directory}/{file}"));
             }
         }
@@ -262,8 +287,8 @@ mod tests {
     fn paths_deeper_than_the_open_limit_are_walked_completely() {
         let folder = Folder::new();
         let deep = ["a"; 3 * OPEN].join("/");
-        folder.write(&format!("{deep}/x"), b"");
-        folder.write(&format!("{}/b/y", ["a"; 2 * OPEN].join("/")), b"");
+        folder.write(&format!("{deep}/x"));
+        folder.write(&format!("{}/b/y", ["a"; 2 * OPEN].join("/")));
         for jobs in [1, 4] {
             let seen = seen(&folder, jobs);
             assert_eq!(seen.len(), 3 * OPEN + 4, "{jobs}");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use keyradius_core::blob::printable_path;
-use keyradius_detectors::radius::playbook::Playbook;
+use keyradius_judgement::playbook::Playbook;
 
 use super::pages::{paragraph, playbook, section};
 use super::{Told, machine};

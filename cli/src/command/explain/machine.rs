@@ -1,9 +1,9 @@
 //! Explanations for machines, in the format `keyradius.explain/1`. Fields may be added, but never change their meaning.
 
-use keyradius_detectors::radius::playbook::{Playbook, Section, Step};
-use keyradius_detectors::radius::rules::{Reference, Rules, sarif_rule};
-use keyradius_detectors::radius::secrets::severity;
-use keyradius_detectors::secret::{Check, JOINED};
+use keyradius_judgement::playbook::{Playbook, Section, Step};
+use keyradius_judgement::rules::{Reference, Rules, sarif_rule};
+use keyradius_judgement::secrets::severity;
+use keyradius_secrets::{Check, JOINED};
 use serde_json::{Value, json};
 
 use super::pages::{expiry_id, revocation_id, tenths};

@@ -5,11 +5,11 @@ mod machine;
 mod pages;
 
 use keyradius_core::seam::About;
-use keyradius_detectors::radius::Tables;
-use keyradius_detectors::radius::rules::{KeyRule, Rule, Rules};
-use keyradius_detectors::radius::tables::Role;
-use keyradius_detectors::secret::{Format, formats as secret_formats};
 use keyradius_detectors::{CONTAINERS, DETECTORS, SECRETS, UNWRAPPERS};
+use keyradius_judgement::Tables;
+use keyradius_judgement::rules::{KeyRule, Rule, Rules};
+use keyradius_judgement::tables::Role;
+use keyradius_secrets::{Format, formats as secret_formats};
 use serde_json::Value;
 
 use crate::args::explain::{ExplainArgs, ExplainFormat};

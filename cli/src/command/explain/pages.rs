@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use keyradius_core::seam::About;
-use keyradius_detectors::radius::Tier;
-use keyradius_detectors::radius::playbook::{Playbook, Step};
-use keyradius_detectors::radius::rules::{KeyRule, Reference, Rule, Rules, sarif_rule};
-use keyradius_detectors::radius::secrets::severity;
-use keyradius_detectors::radius::tables::{Expiry, Revocation, Role};
-use keyradius_detectors::secret::{Check, Format, JOINED};
+use keyradius_judgement::Tier;
+use keyradius_judgement::playbook::{Playbook, Step};
+use keyradius_judgement::rules::{KeyRule, Reference, Rule, Rules, sarif_rule};
+use keyradius_judgement::secrets::severity;
+use keyradius_judgement::tables::{Expiry, Revocation, Role};
+use keyradius_secrets::{Check, Format, JOINED};
 
 use super::{Shelf, Topic};
 use crate::report::words;

@@ -10,7 +10,7 @@ mod tests;
 
 use keyradius_core::error::Reason;
 use keyradius_core::material::ProtectionState;
-use keyradius_detectors::radius::Tier;
+use keyradius_judgement::Tier;
 use serde::Serialize;
 
 use super::model::{Id, Scan, Tenths, Text, Tool, Word, ids};

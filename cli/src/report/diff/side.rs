@@ -5,7 +5,7 @@ use std::io::Read;
 
 use keyradius_core::error::Reason;
 use keyradius_core::material::ProtectionState;
-use keyradius_detectors::radius::Tier;
+use keyradius_judgement::Tier;
 
 use super::Kind;
 use crate::report::model::{Finding, FindingKind, Occurrence, Scan, Secret, Tenths, Text, Word};

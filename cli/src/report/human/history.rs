@@ -1,7 +1,7 @@
 //! Describes the git history of a key in a few words.
 
-use keyradius_core::git::oid;
 use keyradius_core::material::Reach;
+use keyradius_core::oid;
 
 use super::escape;
 use crate::report::model::{Commit, Finding, Git, Text};

@@ -1,10 +1,10 @@
 //! Findings in a report.
 
 use keyradius_core::material::{Kind, Proof, ProtectionState, SecretClass, Verdict};
-use keyradius_detectors::radius::estate::Confidence;
-use keyradius_detectors::radius::known::Class;
-use keyradius_detectors::radius::{Band, Tier};
-use keyradius_detectors::weak::Grade;
+use keyradius_judgement::estate::Confidence;
+use keyradius_judgement::known::Class;
+use keyradius_judgement::weak::Grade;
+use keyradius_judgement::{Band, Tier};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, FindingKind, KeyUsage, LinkKind, SecretKind};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use keyradius_core::error::Reason;
-use keyradius_core::git::oid;
 use keyradius_core::material::{Encoding, How, Kind, Proof, ProtectionState, Reach, SecretClass, Verdict};
-use keyradius_detectors::radius::estate::Confidence;
-use keyradius_detectors::radius::known::Class;
-use keyradius_detectors::radius::{Band, Tier};
-use keyradius_detectors::weak::Grade;
+use keyradius_core::oid;
+use keyradius_judgement::estate::Confidence;
+use keyradius_judgement::known::Class;
+use keyradius_judgement::weak::Grade;
+use keyradius_judgement::{Band, Tier};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -234,7 +234,7 @@ pub(crate) mod counts {
 
 #[cfg(test)]
 mod tests {
-    use keyradius_detectors::radius::playbook::HEADINGS;
+    use keyradius_judgement::playbook::HEADINGS;
 
     use super::*;
 

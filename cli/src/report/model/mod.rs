@@ -14,9 +14,9 @@ mod text;
 use std::collections::BTreeMap;
 
 use keyradius_core::error::Reason;
-use keyradius_core::git::oid;
 use keyradius_core::material::Kind;
-use keyradius_detectors::radius::Tier;
+use keyradius_core::oid;
+use keyradius_judgement::Tier;
 use serde::{Deserialize, Serialize};
 
 use super::records::Records;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use keyradius_core::blob::printable_path;
-use keyradius_core::git::oid;
 use keyradius_core::material::{Encoding, How, Proof, ProtectionState, Reach};
+use keyradius_core::oid;
 use keyradius_detectors::{DETECTORS, UNWRAPPERS};
 use serde::{Deserialize, Serialize};
 

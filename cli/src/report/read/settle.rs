@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyradius_detectors::radius::{Tier, playbook};
+use keyradius_judgement::{Tier, playbook};
 
 use super::{Finding, Rest, Secret, Status, Summary};
 use crate::choice::NOTE_BELOW;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use keyradius_core::blob::{Origin, Wrap};
 use keyradius_core::error::{Gap, Reason};
-use keyradius_core::git;
-use keyradius_core::git::oid::{Format, ObjectId};
 use keyradius_core::material::{
     Algorithm, CertFacts, CommitFacts, Encoding, How, KeyId, Kind, Label, Material, Name, Occurrence, Opened,
     OrdinarySecret, Proof, Protection, ProtectionState, Provenance, PublicHalf, Reach, Reference, SecretClass, Verdict,
 };
-use keyradius_detectors::radius::estate::Confidence;
-use keyradius_detectors::radius::known::Class;
-use keyradius_detectors::radius::{self, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
+use keyradius_core::oid::{Format, Kind as ObjectKind, ObjectId};
+use keyradius_core::repository;
+use keyradius_judgement::estate::Confidence;
+use keyradius_judgement::known::Class;
+use keyradius_judgement::{self as radius, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 
 use super::build;
 use super::model::{Coverage, Finding, Id as _, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
@@ -136,9 +136,9 @@ fn line_of_use() -> Occurrence {
 
 /// A place in a git history that was removed from HEAD.
 fn buried() -> Occurrence {
-    let object = ObjectId::of(Format::Sha1, git::oid::Kind::Blob, b"a key");
+    let object = ObjectId::of(Format::Sha1, ObjectKind::Blob, b"a key");
     let commit = |n: u8, time| CommitFacts {
-        id: ObjectId::of(Format::Sha1, git::oid::Kind::Commit, &[n]),
+        id: ObjectId::of(Format::Sha1, ObjectKind::Commit, &[n]),
         author: "Ann \u{1b}[1m <ann@example.org>".into(),
         author_time: time,
         committer: "Bob <bob@example.org>".into(),
@@ -149,7 +149,7 @@ fn buried() -> Occurrence {
     occurrence.git = Some(Box::new(Provenance {
         repository: ".".into(),
         object,
-        kind: git::oid::Kind::Blob,
+        kind: ObjectKind::Blob,
         path: Some("old/release.pem".into()),
         introduced: Some(commit(1, 1_500_000_000)),
         removed: Some(commit(2, 1_600_000_000)),
@@ -163,7 +163,7 @@ fn buried() -> Occurrence {
 
 /// The summary of a git history that was read.
 fn repository() -> super::model::Repository {
-    build::repository(git::Summary {
+    build::repository(repository::Summary {
         path: ".".into(),
         format: Format::Sha256,
         packs: 1,

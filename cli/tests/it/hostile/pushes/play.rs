@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fmt::Write as _;
 
-use keyradius_core::git::oid::{Format, Kind};
+use keyradius_core::oid::{Format, Kind};
 
 use super::server::{Move, Place, SERVER, Server, Verdict, exists, store};
 use super::things::{Key, Things};

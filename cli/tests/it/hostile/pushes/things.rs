@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use keyradius_core::git::oid::{Format, Kind, ObjectId};
+use keyradius_core::oid::{Format, Kind, ObjectId};
 
 use crate::git::handmade::stored;
 use crate::git::rng::Rng;

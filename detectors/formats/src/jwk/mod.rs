@@ -1,0 +1,264 @@
+//! JSON Web Keys (RFC 7517, RFC 7518 6, RFC 8037, RFC 8812): private, symmetric and public, alone and in sets.
+//!
+//! The anchor is `kty`, the one member that every JWK has, with the four ways in which its name can end: in JSON, in a
+//! JSON string, in a literal of a program or in YAML. The object around it is read whatever the file is; each key of a
+//! set is an object of its own. Names and values are read without their escapes. A private number that signs is a key,
+//! even next to a foreign public one (`readers/signs.rs`).
+//!
+//! A symmetric key (`oct`) is reported if it can sign: its algorithm is HS*, or nothing names another purpose. It must
+//! be hard to guess (`readers/symmetric.rs`).
+
+mod escaped;
+
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::number;
+use keyradius_readers::object::{self, Object};
+use keyradius_readers::public::{self, Domain, PublicKey, Raw};
+use keyradius_readers::signs::{self, Fit};
+use keyradius_readers::{curves, symmetric};
+
+use escaped::Unescaped;
+
+/// Detects JSON Web Keys.
+#[derive(Debug)]
+pub(crate) struct Jwk;
+
+static ABOUT: About = About {
+    id: "jwk",
+    title: "JSON Web Key (JWK)",
+    detects: "RSA, EC (P-256, P-384, P-521, secp256k1), OKP (Ed25519, Ed448, X25519, X448) and symmetric signing keys \
+              of RFC 7517 and RFC 8037, each key of a set separately, with its kid, alg and use. The object may be in \
+              JSON, in a JSON string, in YAML or in a literal of a program. Asymmetric keys are verified if the \
+              private number gives the public one, the primes give the modulus, or e and d are inverse. Public keys \
+              are reported as such.",
+    blind_to: "Encrypted key sets (JWE). Symmetric keys for encryption, and symmetric keys that can be guessed.",
+    respond: "Whoever has the key can issue tokens that every relying service accepts. Remove its kid from the \
+              published key set, sign with a new key, and end the sessions that it opened.",
+    references: &["RFC 7517", "RFC 7518 6", "RFC 8037", "RFC 8812", "CWE-321"],
+};
+
+/// How the name ends, and its letters if one of them is escaped (`"k\u0074y"`).
+const ANCHORS: [Anchor; 6] = [
+    Anchor::anywhere(b"kty\""),
+    Anchor::anywhere(b"kty\\"),
+    Anchor::anywhere(b"kty'"),
+    Anchor::anywhere(b"kty:"),
+    Anchor::anywhere(b"u006"),
+    Anchor::anywhere(b"u007"),
+];
+
+impl Detector for Jwk {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &ANCHORS
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        if hit.anchor.bytes.first() == Some(&b'u') && !spells_kty(blob.bytes, hit.at) {
+            return Ok(());
+        }
+        if !out.may_work() {
+            return Ok(());
+        }
+        let mut work = 0;
+        let read = read_around(blob.bytes, hit.at, &mut work);
+        out.work(work);
+        let failed = read.iter().find_map(|read| read.as_ref().err().copied());
+        let mut found: Vec<Material> = Vec::new();
+        for material in read.into_iter().flatten().flatten() {
+            // Of duplicate members, most programs take the last and some the first. Both readings often give the same
+            // key.
+            match found.iter_mut().find(|other| other.identity == material.identity && other.kind == material.kind) {
+                Some(other) if other.proof < material.proof => *other = material,
+                Some(_) => {}
+                None => found.push(material),
+            }
+        }
+        match failed {
+            Some(failed) if found.is_empty() => {
+                if is_member(blob.bytes, hit.at) {
+                    out.work(object::MAX);
+                    if Object::is_too_long(blob.bytes, hit.at) {
+                        out.unread(Reason::TooLarge, "a JSON Web Key in an object that exceeds the maximum size");
+                    }
+                }
+                return Err(failed);
+            }
+            _ => found.into_iter().for_each(|material| out.found(material)),
+        }
+        Ok(())
+    }
+}
+
+/// Whether the name that ends at a hit has a key type as its value.
+fn is_member(bytes: &[u8], at: usize) -> bool {
+    let behind = bytes.get(at..bytes.len().min(at + 32)).unwrap_or_default();
+    [&b"RSA"[..], b"EC", b"OKP", b"oct"].iter().any(|kind| {
+        memchr::memmem::find(behind, kind).is_some_and(|found| {
+            let between = behind.get(3..found).unwrap_or_default();
+            between.contains(&b':') && !between.iter().any(u8::is_ascii_alphanumeric)
+        })
+    })
+}
+
+/// Whether the escape whose `u` is at `at` is the first one in the name `kty`, so that each name is read once.
+fn spells_kty(bytes: &[u8], at: usize) -> bool {
+    let mut before = bytes.get(at.saturating_sub(16)..at).unwrap_or_default();
+    while let Some(shorter) = before.strip_suffix(b"\\") {
+        before = shorter;
+    }
+    let mut rest = bytes.get(at.saturating_sub(1)..bytes.len().min(at + 64)).unwrap_or_default();
+    let mut name = Vec::new();
+    while name.len() < 3 {
+        let (letter, length) = escaped::letter(rest).or_else(|| Some((*rest.first()?, 1))).unwrap_or_default();
+        name.push(letter);
+        let Some(next) = rest.get(length.max(1)..) else { return false };
+        rest = next;
+        let plain = "kty".len() - name.len();
+        let whole = [before.get(before.len().saturating_sub(plain)..).unwrap_or_default(), &name].concat();
+        if whole == b"kty" {
+            return matches!(rest.first(), Some(b'"' | b'\'' | b'\\'));
+        }
+    }
+    false
+}
+
+/// Reads the objects around a position, with each reading of duplicate members.
+fn read_around(bytes: &[u8], at: usize, work: &mut usize) -> Vec<Result<Option<Material>, Malformed>> {
+    // .NET writes the quotes of an object inside a string as `\u0022`.
+    let quotes = bytes.get(..at).is_some_and(|before| before.ends_with(b"\\u0022"));
+    let outer = if quotes { None } else { Object::around(bytes, at, work) };
+    let span = match &outer {
+        Some(object) if !escaped::is_escaped(bytes.get(object.span.clone()).unwrap_or_default()) => {
+            return ways(object);
+        }
+        Some(object) => object.span.clone(),
+        None if quotes => {
+            let Some(start) = object::open_brace(bytes, at) else { return Vec::new() };
+            start..bytes.len().min(start + object::MAX)
+        }
+        None => return vec![Err(Malformed::new("object around kty", at))],
+    };
+    *work += span.len();
+    let copy = Unescaped::new(bytes.get(span.clone()).unwrap_or_default(), quotes);
+    let Some(inner) = Object::around(&copy.text, copy.place(at - span.start), work) else {
+        return vec![Err(Malformed::new("object around an escaped kty", at))];
+    };
+    let place = span.start + copy.end(inner.span.start)..span.start + copy.end(inner.span.end);
+    let mut read = ways(&inner);
+    read.iter_mut().flatten().flatten().for_each(|material| material.span = place.clone());
+    read
+}
+
+/// Reads an object with the first and with the last of its duplicate members.
+fn ways(object: &Object<'_>) -> Vec<Result<Option<Material>, Malformed>> {
+    let last = object.last_of_each();
+    [Some(object), last.as_ref()].into_iter().flatten().map(read).collect()
+}
+
+/// Reads an object as a key. `None` if it is not a key.
+fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
+    let malformed = |what| Malformed::new(what, object.span.start);
+    let kind = if object.get("d").or(object.get("k")).is_some() { Kind::PrivateKey } else { Kind::PublicKey };
+    let (identity, fit) = match object.text("kty") {
+        Some(b"RSA") => rsa(object).map(public).ok_or(malformed("numbers of an RSA JWK"))?,
+        Some(b"EC") => ec(object).map(public).ok_or(malformed("numbers of an EC JWK"))?,
+        Some(b"OKP") => okp(object).map(public).ok_or(malformed("numbers of an OKP JWK"))?,
+        Some(b"oct") if signs(object) => {
+            let identity = object.base64("k").and_then(|key| symmetric::identity(&key));
+            (identity.ok_or(malformed("symmetric JWK"))?, None)
+        }
+        _ => return Ok(None),
+    };
+    let mut material = Material::new(kind, ABOUT.id, Encoding::Text, object.span.clone());
+    if kind == Kind::PrivateKey {
+        material.protection = Some(Protection::plaintext());
+        if let Some(fit) = fit {
+            fit.describe(&mut material);
+        }
+    }
+    if matches!(identity, Identity::Opaque(_)) {
+        material.remarks.push(Remark::SymmetricSigner);
+    }
+    material.identity = Some(identity);
+    for (name, label) in [("kid", "key id"), ("alg", "algorithm"), ("use", "use")] {
+        material.labels.extend(object.text(name).map(|text| Label::new(label, text)).filter(|l| !l.text.is_empty()));
+    }
+    Ok(Some(material))
+}
+
+fn public((half, fit): (PublicHalf, Fit)) -> (Identity, Option<Fit>) {
+    (Identity::public(half), Some(fit))
+}
+
+/// Reads n and e, and for a private key d or the primes (RFC 7518 6.3).
+fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
+    let (n, e) = (object.number("n")?, object.number("e")?);
+    let bits = number::bits(&n);
+    let odd = |number: &[u8]| number.last().is_some_and(|b| b & 1 == 1);
+    if !(256..=16_384).contains(&bits) || !odd(&n) || !odd(&e) || number::bits(&e) < 2 || e.len() > n.len() {
+        return None;
+    }
+    if object.get("d").is_none() {
+        return Some((public::half(&PublicKey::Rsa { n: &n, e: &e }), Fit::Whole));
+    }
+    let number = |name| object.number(name).unwrap_or_default();
+    let d = number("d");
+    // Further primes (RFC 7518 6.3.2.7) are not read: no program writes them.
+    let several = object.get("oth").is_some();
+    let primes: Vec<_> =
+        ["p", "q"].into_iter().filter(|name| !several && object.get(name).is_some()).map(number).collect();
+    let primes: Vec<&[u8]> = primes.iter().map(|prime| prime.as_slice()).collect();
+    signs::rsa_by_name(&n, &e, &d, &primes).map(|key| (key.half(), key.fit))
+}
+
+/// Reads an EC key. The scalar alone signs (RFC 7518 6.2.2): the coordinates may be missing, foreign or have a leading
+/// zero.
+fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
+    // P-256K was the name of secp256k1 in drafts of RFC 8812.
+    let name = object.text("crv").map(|name| if name == b"P-256K" { b"secp256k1" } else { name })?;
+    let curve = curves::by_jose(name)?;
+    let size = curve.bits.div_ceil(8) as usize;
+    // Coordinates have the length of the field (RFC 7518 6.2.1.2); some writers drop leading zeros or add one for the
+    // sign.
+    let number = |name| number::padded(&object.number(name)?, size);
+    let point =
+        || Some([&[4][..], &number("x")?, &number("y")?].concat()).filter(|point| curve.decompress(point).is_some());
+    let point = point().unwrap_or_default();
+    let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
+    if object.get("d").is_some() {
+        signs::one_number(&key, &number("d")?, curve.bits)
+    } else {
+        (!point.is_empty()).then(|| (public::half(&key), Fit::Whole))
+    }
+}
+
+/// Reads an OKP key. As for EC, d alone signs (RFC 8037 2).
+fn okp(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
+    let name = object.text("crv")?;
+    let kind = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter().find(|k| k.name().as_bytes() == name)?;
+    let x = object.number("x").filter(|x| x.len() == kind.len());
+    let key = PublicKey::Raw { kind, bytes: x.as_ref().map_or(&[], |x| x.as_slice()) };
+    if object.get("d").is_none() {
+        return x.as_ref().map(|_| (public::half(&key), Fit::Whole));
+    }
+    let d = object.number("d")?;
+    let seed = number::cut(&d, kind.len());
+    // A seed is a byte string, not a number: its leading zeros are dropped only if it is too long.
+    (seed.len() == kind.len()).then(|| signs::one_number(&key, seed, kind.len() as u32 * 8))?
+}
+
+/// Whether a symmetric key may sign: nothing gives it another purpose.
+fn signs(object: &Object<'_>) -> bool {
+    let encrypts = object.text("use") == Some(b"enc");
+    object.text("alg").map_or(!encrypts, |alg| alg.starts_with(b"HS"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Evidence for roles, from what was found. Each file weighs one kind of fact against the rules of
+//! `data/evidence.toml`; none decides a role.
+
+mod certificate;
+pub(super) mod file;
+mod link;
+mod public;
+pub(super) mod rule;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use keyradius_core::material::PublicHalf;
+
+use super::Evidence;
+use super::estate::{Estate, KeyGroup};
+use super::known::Known;
+use super::tables::Tables;
+use rule::Rule;
+
+/// All evidence for or against roles of this key, sorted. Contradictions of a role without supporting evidence are
+/// dropped: there is nothing to lower.
+pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
+    let mut ledger = Vec::new();
+    link::weigh(key, known, tables, &mut ledger);
+    public::weigh(key, tables, &mut ledger);
+    certificate::weigh(key, tables, &mut ledger);
+    file::weigh(key, estate, tables, &mut ledger);
+    let believed: BTreeSet<String> =
+        ledger.iter().filter(|item| item.weight > 0).map(|item| item.role.clone()).collect();
+    ledger.retain(|item| item.weight >= 0 || believed.contains(&item.role));
+    ledger.sort();
+    ledger.dedup();
+    ledger
+}
+
+fn item(rule: &Rule, locator: String) -> Evidence {
+    Evidence {
+        role: rule.role.clone(),
+        weight: rule.weight,
+        group: rule.group.clone(),
+        locator,
+        text: rule.text.clone(),
+        tier: rule.tier,
+    }
+}
+
+/// Whether the rule's conditions on the key itself and on its keystore are met.
+fn of_key(rule: &Rule, key: Option<&PublicHalf>, container: Option<&'static str>) -> bool {
+    let algorithm = key.map(|public| &public.algorithm);
+    let one_of = |wanted: &[String], is: Option<&str>| {
+        wanted.is_empty() || is.is_some_and(|is| wanted.iter().any(|wanted| wanted == is))
+    };
+    one_of(&rule.container, container)
+        && one_of(&rule.algorithm, algorithm.map(|algorithm| algorithm.name))
+        && one_of(&rule.curve, algorithm.and_then(|algorithm| algorithm.curve))
+        && rule.bits_below.is_none_or(|most| algorithm.is_some_and(|a| a.bits > 0 && a.bits < most))
+}

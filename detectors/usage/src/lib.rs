@@ -1,0 +1,67 @@
+//! Files that use keys: build scripts, CI configuration and properties, and the keys and passwords they name.
+//!
+//! The grammar is in `detectors/usage/data/usage.toml`, as four kinds of rule: commands (a tool and its arguments),
+//! assignments (names of settings, in every syntax of build files), steps of CI systems, and names of fields that
+//! contain passwords. The modules here apply these rules:
+//!
+//! `tables` the grammar, `text` bytes as lines, `statement` lines that belong together, `word` words as shells split
+//! them, `variables` what the file itself sets, `value` names and passwords, `scope` blocks of settings, `command`,
+//! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key recognised by its file name alone,
+//! `settings` the settings of one key, `read` a whole file, `finds` the result.
+
+mod assignment;
+mod command;
+mod describe;
+mod finds;
+mod master_key;
+mod plain;
+mod read;
+mod scope;
+mod settings;
+mod statement;
+mod step;
+mod tables;
+mod text;
+mod value;
+mod variables;
+mod word;
+
+use std::path::Path;
+
+use keyradius_core::blob::Blob;
+use keyradius_core::seam::{UsageHints, UsageReader};
+
+pub use describe::{Described, described};
+use tables::{Reading, TABLES};
+
+/// Most passwords taken from one file. A longer list is reported next to a keystore that stays locked.
+pub const CANDIDATES: usize = 1000;
+
+/// Most lines taken from one file.
+pub const REFERENCES: usize = 1000;
+
+/// Reads files that use keys. At most [`CANDIDATES`] passwords and [`REFERENCES`] lines of each; the rest is not read.
+/// A file without any word of the grammar costs one pass over it.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage;
+
+impl UsageReader for Usage {
+    fn wants(&self, path: &Path) -> bool {
+        master_key::wants(path) || TABLES.files.reading(path).is_some()
+    }
+
+    fn read(&self, blob: Blob<'_>, out: &mut UsageHints) {
+        let path = blob.origin.location();
+        if master_key::wants(&path) {
+            master_key::read(blob, out);
+        }
+        match TABLES.files.reading(&path) {
+            Some(Reading::Plain) => plain::read(blob, CANDIDATES, &TABLES.password, out),
+            Some(reading) => read::read(blob, reading == Reading::Prose, &TABLES, out),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
