@@ -293,7 +293,7 @@ fn what_is_allowed_passes_with_a_reason() {
     let repo = Repo::begun("allowed");
     repo.file("a.pem", marked(" reason=\"made for a test\"")).stage();
     let ran = repo.commit();
-    assert!(ran.passes("inline").stderr.contains("1 new key is allowed: a.pem:2"), "{ran:?}");
+    assert!(ran.passes("inline").stderr.contains("1 new key is allowed by a.pem:2"), "{ran:?}");
 
     let repo = Repo::begun("allowed");
     let told = repo.file("keys/a.pem", key_pem(1)).stage().commit();
