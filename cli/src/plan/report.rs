@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::telling::output_and_look;
-use super::{Look, Output, open_output};
+use super::{Output, open_output};
 use crate::args::is_stdin;
 use crate::args::report::{DiffArgs, DiffFormat, ReportArgs};
 use crate::exit::Failure;
 use crate::report::ReportFormat;
+use crate::report::look::Look;
 use crate::surroundings::Surroundings;
 
 /// The checked settings of a conversion.

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Clock, Jobs, Lists, Look, Output, clock, color, load_config, open_output};
+use super::{Clock, Jobs, Lists, Output, clock, color, load_config, open_output};
 use crate::allow::AllowList;
 use crate::args::{AutoNever, OutArgs, TellArgs};
 use crate::choice::FailOn;
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::marks::Marks;
+use crate::report::look::Look;
 use crate::report::{Format, ReportFormat};
 use crate::surroundings::Surroundings;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::Report;
-use crate::plan::Look;
+use crate::report::look::Look;
 use keyradius_core::blob::is_deceptive;
 
 use super::words::is_command;

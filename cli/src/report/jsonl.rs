@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Report;
 use super::json::line;
 use super::model::{Coverage, Finding, Notice, Playbook, Public, Scan, Secret, Summary, Tool};
-use crate::plan::Look;
+use crate::report::look::Look;
 
 #[derive(Serialize)]
 struct FindingLine {

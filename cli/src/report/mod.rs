@@ -5,6 +5,7 @@ pub(crate) mod diff;
 mod human;
 pub(crate) mod json;
 mod jsonl;
+pub(crate) mod look;
 pub(crate) mod model;
 pub(crate) mod read;
 pub(crate) mod records;
@@ -21,7 +22,7 @@ use std::sync::LazyLock;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::plan::Look;
+use look::Look;
 
 pub(crate) use human::summary;
 pub(crate) use model::Report;

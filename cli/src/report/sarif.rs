@@ -16,7 +16,7 @@ use super::Report;
 use super::json::pretty;
 use super::model::{AllowedBy, Finding, FindingKind, Gap, Id as _, LinkKind, Occurrence, Playbook, Tenths};
 use super::words;
-use crate::plan::Look;
+use crate::report::look::Look;
 
 mod place;
 mod secrets;

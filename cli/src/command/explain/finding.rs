@@ -283,7 +283,7 @@ fn quoted(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Look;
+    use crate::report::look::Look;
     use crate::report::samples;
 
     /// Explains the finding with this id in a report.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::Look;
+use crate::report::look::Look;
 use crate::report::schema::schema_faults;
 use crate::report::{DIFF_SCHEMA, json, samples};
 

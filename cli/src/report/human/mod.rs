@@ -14,7 +14,7 @@ use super::model::{
 };
 use super::words::{self, escape};
 use crate::choice::NOTE_BELOW;
-use crate::plan::Look;
+use crate::report::look::Look;
 
 mod history;
 mod paint;

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::plan::Look;
+use crate::report::look::Look;
 use crate::report::model::{Place, Tenths};
 
 /// Which escape sequences are written.

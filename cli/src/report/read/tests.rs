@@ -7,7 +7,7 @@ use keyradius_core::blob::{Origin, Wrap, is_deceptive};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::Look;
+use crate::report::look::Look;
 use crate::report::words::is_command;
 use crate::report::{self, Report, ReportFormat, build, samples};
 
