@@ -1,6 +1,7 @@
 //! Reports: one model, and one pure function per format that turns it into bytes.
 
 pub(crate) mod build;
+mod compact;
 pub(crate) mod diff;
 mod human;
 pub(crate) mod json;
@@ -47,7 +48,7 @@ struct Output {
 }
 
 /// Every format of a report, in the order of the help, the default first. To add one: its file, its `mod`, and a row here.
-static OUTPUTS: [Output; 4] = [
+static OUTPUTS: [Output; 5] = [
     Output { name: "human", about: "Text for a person, ranked", render: human::render },
     Output {
         name: "json",
@@ -56,6 +57,11 @@ static OUTPUTS: [Output; 4] = [
     },
     Output { name: "jsonl", about: "One JSON object per line, the summary last", render: jsonl::render },
     Output { name: "sarif", about: "SARIF 2.1.0, for code scanning", render: sarif::render },
+    Output {
+        name: "compact",
+        about: "One line for each place of a finding, for editors and grep",
+        render: compact::render,
+    },
 ];
 
 /// One of [`OUTPUTS`], by its number.
