@@ -190,7 +190,7 @@ pub(crate) struct TellArgs {
     #[arg(long, help_heading = "Exit code")]
     pub(crate) exit_zero: bool,
 
-    /// Further list of publicly known keys, in the format of `detectors/judgement/data/known-keys.tsv`
+    /// Keys that are known to others: public keys or certificates in PEM, or a list (docs/scan.md)
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Run")]
     pub(crate) known_keys: Vec<PathBuf>,
     /// Block list of published and weak keys, as published by the badkeys project

@@ -11,6 +11,7 @@ use toml::{Spanned, Value};
 
 use crate::allow::{AllowList, Entry, RawAllow};
 use crate::args::LimitArgs;
+use crate::bounded;
 use crate::choice::FailOn;
 use crate::exit::Failure;
 use crate::exit::plain;
@@ -85,7 +86,7 @@ impl Config {
     /// Reads and checks the file at `path`, called `name` in messages. `asked`: whether the user named the file.
     pub(crate) fn read(path: &Path, name: &Path, asked: bool) -> Result<Self, Failure> {
         let name = printable_path(name);
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = bounded::text(path, bounded::CONFIG).map_err(|error| {
             Failure::new(format!("cannot read configuration {name}: {}", plain(&error)))
                 .hint("name a TOML file with --config, or use --no-config")
         })?;

@@ -3,6 +3,7 @@
 mod allocator;
 mod allow;
 mod args;
+mod bounded;
 mod choice;
 mod command;
 mod config;
