@@ -23,7 +23,8 @@ const EMPTY_TREES: [&str; 2] =
     ["4b825dc642cb6eb9a060e54bf8d69288fbee4904", "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"];
 
 /// How to remove a key from the index.
-const REMEDY: &str = "To remove it: `git restore --staged PATH`, and keep the file outside the repository.";
+const REMEDY: &str = "To remove it: `git restore --staged PATH` (before the first commit, `git rm --cached PATH`), and \
+                      keep the file outside the repository.";
 
 const BYPASS: &str = "To commit without this check: git commit --no-verify";
 
