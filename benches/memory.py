@@ -314,6 +314,16 @@ def lines_and_keys(folder):
                        for i in range(many(8_000)))
 
 
+def lines_and_a_file_of_keys(folder):
+    """Lines that name a file of many keys."""
+    with open(f"{folder}/k.pem", "wb") as out:
+        out.writelines(pem(ed25519(i)) for i in range(many(8_000)))
+    for part in range(8):
+        os.makedirs(f"{folder}/{part}")
+        with open(f"{folder}/{part}/Makefile", "w") as out:
+            out.writelines(f"\topenssl dgst -sha256 -sign ../k.pem -out {i}.sig a\n" for i in range(many(1_000)))
+
+
 def decoys(folder):
     """Locked keystores, each with passwords next to it."""
     for i in range(many(1_600)):
@@ -573,6 +583,7 @@ INPUTS = {
     "candidates-million": candidates,
     "rsa-moduli": moduli,
     "lines-times-keys": lines_and_keys,
+    "lines-times-keys-in-a-file": lines_and_a_file_of_keys,
     "decoy-keystores": decoys,
     "delta-bomb": delta_bomb,
     "history-trees": history_trees,
