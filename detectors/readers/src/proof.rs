@@ -101,7 +101,7 @@ fn inverts(e: &[u8], d: &[u8], prime: &[u8]) -> bool {
 
 /// Computes y = g^x mod p, without leading zeros. `None` if the numbers cannot be a key, or are too large.
 ///
-/// Used for all keys of this shape (DSA, ElGamal, Diffie-Hellman) and for [`rsa_exponent`], which needs such a power.
+/// Used for all keys of this shape (DSA, ElGamal, Diffie-Hellman) and for `rsa_exponent`, which needs such a power.
 pub fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
     let size = u64::from(bits(p));
     let work = size * size * u64::from(bits(x));

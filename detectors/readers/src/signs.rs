@@ -122,7 +122,7 @@ pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> R
     }
 }
 
-/// Like [`rsa`], for formats that leave no doubt what the numbers are. `None` if the numbers prove nothing and do not
+/// Like `rsa`, for formats that leave no doubt what the numbers are. `None` if the numbers prove nothing and do not
 /// have the shape of a key either.
 pub fn rsa_by_name<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Option<Rsa<'a>> {
     let key = rsa(n, e, d, primes);

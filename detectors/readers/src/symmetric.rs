@@ -1,7 +1,7 @@
 //! Secrets that sign with the same key on both sides (HMAC): their identity, and whether they are secrets at all.
 //!
 //! Such a secret has no structure and no public half: any text may be one. So this module estimates how hard it is to
-//! guess, allowing for human habits: words, runs and repetitions count little. The estimate must reach [`MIN_BITS`].
+//! guess, allowing for human habits: words, runs and repetitions count little. The estimate must reach `MIN_BITS`.
 //! Below that, a digest would reveal the secret to anyone with a word list, and most such values are placeholders.
 
 use std::sync::LazyLock;

@@ -76,7 +76,7 @@ const SHARE: u64 = 1_000_000;
 /// Scheduling rules:
 /// - Every container gets the candidates that name it or are beside it before any container gets candidates from
 ///   elsewhere.
-/// - First each container gets [`MINIMUM`] trials, one per round, for at most half of the budget of the run.
+/// - First each container gets `MINIMUM` trials, one per round, for at most half of the budget of the run.
 /// - Then the budget is shared out evenly, and what one container does not need goes to the others.
 /// - Guesses that a container could not pay for are carried over to the next round.
 /// - A container whose near candidates were not all tried is a gap that makes the run incomplete.

@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map over [`keyradius_core::oid::ObjectId::key`]s.
 pub(crate) type KeyMap<T> = HashMap<u64, T, BuildHasherDefault<KeyHasher>>;
-/// A set of [`super::oid::ObjectId::key`]s.
+/// A set of [`keyradius_core::oid::ObjectId::key`]s.
 pub(crate) type KeySet = HashSet<u64, BuildHasherDefault<KeyHasher>>;
 
 /// Mixes the bits of a key; a hash of a hash needs no more.

@@ -1,6 +1,6 @@
 //! Reads files on disk: all of them, hidden and ignored ones too.
 //!
-//! Repositories are recorded during the walk; [`crate::git`] reads what they store.
+//! Repositories are recorded during the walk; a [`StorageReader`] reads what they store.
 //!
 //! Symbolic links are counted and not followed, except those named by the user. Special files are opened only if the
 //! user named them ([`super::special`]); pseudo file systems are skipped. Anything named but not read is reported. The
