@@ -26,7 +26,7 @@ doc, libraries = pathlib.Path(sys.argv[1]), sys.argv[2:]
 all_items = all_parts = 0
 for library in libraries:
     folder = doc / library
-    listed = re.findall(r'<li><a href="([^"]+)"', (folder / "all.html").read_text())
+    listed = re.findall(r'<li><a href="([^"#]+[.]html)"', (folder / "all.html").read_text())
     parts = 0
     for page in listed:
         text = (folder / page).read_text()

@@ -75,16 +75,19 @@ impl<'a> Object<'a> {
     }
 
     fn braces(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
-        let nearest = open_brace(bytes, at);
-        *work += at - nearest.unwrap_or(at.saturating_sub(MAX));
+        let balanced = open_brace(bytes, at);
+        *work += at - balanced.unwrap_or(at.saturating_sub(MAX));
         let mut read = |start: usize| {
             let mut reader = Reader::new(bytes, start, MAX);
             let object = reader.object(0);
             *work += reader.at.saturating_sub(start);
             object.filter(|object| object.span.contains(&at))
         };
-        // A brace in a string before the place is not the one, or hides the one.
-        nearest.and_then(&mut read).or_else(|| braces_before(bytes, at).find_map(read))
+        // The innermost object, whatever braces the strings before the place hold.
+        let mut starts: Vec<usize> = braces_before(bytes, at).chain(balanced).collect();
+        starts.sort_unstable_by(|a, b| b.cmp(a));
+        starts.dedup();
+        starts.into_iter().find_map(&mut read)
     }
 
     /// Reads the `name: value` lines with the same indentation around the line of `at`, as in YAML.

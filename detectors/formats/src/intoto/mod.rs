@@ -112,9 +112,21 @@ fn keyval(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let between = text.get(..brace)?;
     let marks = between.iter().all(|byte| byte.is_ascii_whitespace() || b"\\\":nrt".contains(byte));
     let named = between.iter().find(|&&byte| byte != b'\\') == Some(&b'"');
-    let length = memchr::memchr(b'}', text.get(brace..)?)?;
+    let length = closing(text.get(brace..)?)?;
     let start = at + KEYVAL.bytes.len() + brace;
     (marks && named).then_some((start + 1, start + length + 1))
+}
+
+/// Where an object of strings ends. Braces in its strings do not count.
+fn closing(object: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    object.iter().position(|&byte| {
+        // In JSON within a string all quotes are escaped: no string is seen there, and the first brace counts.
+        let literal = escaped;
+        escaped = byte == b'\\' && !literal;
+        quoted ^= byte == b'"' && !literal;
+        byte == b'}' && !quoted
+    })
 }
 
 /// The id of a key: a member of its object, or the member name of the object.
@@ -223,6 +235,18 @@ mod tests {
         format!(
             r#"{{"keytype": "ed25519", "scheme": "ed25519", "keyid": "{ID}", "keyval": {{"public": "{PUBLIC}", "private": "{private}"}}}}"#
         )
+    }
+
+    #[test]
+    fn braces_in_strings_end_no_object() {
+        for (text, end) in [
+            (r#"{"a":"}","b":"c"} }"#, Some(16)),
+            (r#"{"a":"\"}","b":"c"} }"#, Some(18)),
+            (r#"{\"a\":\"c\"} }"#, Some(12)),
+            (r#"{"a":"b"#, None),
+        ] {
+            assert_eq!(closing(text.as_bytes()), end, "{text}");
+        }
     }
 
     #[test]

@@ -55,6 +55,10 @@ fn braces_in_strings_hide_no_object() {
             format!("{{\"kid\":\"{kid}\",\"n\":{{\"x\":\"{kid}\"}},\"kty\":\"EC\"}}"),
             format!("{{\"{kid}\":1,\"all\":[{{\"kid\":\"{kid}\",\"kty\":\"EC\"}}],\"{kid}\":2}}"),
             format!("{{\n  \"kid\": \"{kid}\",\n  \"kty\": \"EC\"\n}}\n"),
+            format!(
+                "{{\"keys\": [{{\"kid\": \"{kid}\", \"kty\": \"EC\"}}, {{\"kid\": \"{kid}\", \"kty\": \"RSA\"}}]}}"
+            ),
+            format!("{{\"a\": {{\"note\": \"{kid}\", \"kty\": \"EC\"}}, \"b\": {{\"note\": \"{kid}\"}}}}"),
         ] {
             let at = text.find("kty").unwrap();
             let object = Object::around(text.as_bytes(), at, &mut 0).unwrap_or_else(|| panic!("{text}"));
