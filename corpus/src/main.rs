@@ -151,9 +151,14 @@ fn run_new(id: &str, locked: bool) -> Outcome<ExitCode> {
     for path in skeleton::make(root, id, locked)? {
         say(&format!("{}\n", path.display()))?;
     }
-    say(
-        "Fill them in and make the samples; `cargo test -p keyradius-corpus` lists what is missing. See CONTRIBUTING.md.\n",
-    )?;
+    say(&format!(
+        "Next: fill in the source, fill in corpus/cases/{id}/make.py and run make.sh beside it, then\n    \
+         cargo test -p keyradius-formats {id}\n    \
+         cargo run -p keyradius-corpus -- score -v {id}\n    \
+         UPDATE_EXPECT=1 cargo test -p keyradius-corpus --test it docs\n    \
+         cargo test -p keyradius-corpus\n\
+         See \"Add a format\" in CONTRIBUTING.md.\n"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -69,9 +69,22 @@ pub fn make(root: &Path, id: &str, locked: bool) -> Result<Vec<PathBuf>, Skeleto
     for (path, text) in &files {
         let full = root.join(path);
         let written = full.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&full, text));
+        let written = written.and_then(|()| if path.ends_with("make.sh") { executable(&full) } else { Ok(()) });
         written.map_err(|error| SkeletonError::Io(path.clone(), error))?;
     }
     Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+/// Makes a script executable, where files have such a mode.
+#[cfg(unix)]
+fn executable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+const fn executable(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// `formats/src/lib.rs` with one more module, in alphabetical order, and one more detector, at the end.
@@ -122,6 +135,12 @@ mod tests {
         fs::write(&registry, REGISTRY).expect("written");
         let made = make(&root, "new_vault", true).expect("made");
         assert_eq!(made.len(), 6);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(root.join("corpus/cases/new_vault/make.sh")).expect("there").permissions().mode();
+            assert_eq!(mode & 0o111, 0o111);
+        }
         let text = fs::read_to_string(root.join("detectors/formats/src/new_vault/mod.rs")).expect("there");
         assert!(text.contains("struct NewVault") && text.contains("id: \"new_vault\""), "{text}");
         assert!(matches!(make(&root, "new_vault", false), Err(SkeletonError::Exists(_))));

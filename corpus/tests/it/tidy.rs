@@ -78,7 +78,11 @@ fn every_format_file_is_registered_and_has_a_case() {
     for id in ids {
         let case = root().join("corpus/cases").join(&id);
         for part in ["samples.pack", "expect.toml", "make.sh"] {
-            assert!(case.join(part).is_file(), "{id}: no {part}");
+            assert!(
+                case.join(part).is_file(),
+                "{id}: no {part}: fill in make.py and run make.sh in {}",
+                case.display()
+            );
         }
         let own = silent(&case);
         let shared = NEAR.iter().find(|(of, _)| *of == id).map(|(_, file)| *file);
@@ -103,10 +107,9 @@ fn every_playbook_file_is_compiled_in() {
 #[test]
 fn every_description_is_complete() {
     for (about, anchors) in abouts() {
-        for text in [about.title, about.detects, about.blind_to, about.respond] {
-            assert!(!text.is_empty(), "{}", about.id);
-        }
-        assert!(!about.references.is_empty(), "{}", about.id);
+        let texts = [about.title, about.detects, about.blind_to, about.respond];
+        let empty = texts.iter().any(|text| text.is_empty()) || about.references.is_empty();
+        assert!(!empty, "{}: a field of its `About` is empty", about.id);
         assert!(!anchors.is_empty(), "{}", about.id);
         for anchor in anchors {
             let length = anchor.bytes.len();
@@ -118,8 +121,9 @@ fn every_description_is_complete() {
 /// Every pass costs every user: text is searched once for keys, and twice with ordinary secrets.
 #[test]
 fn the_prefilter_needs_few_passes() {
-    assert_eq!(Prefilter::new(&keyradius_detectors::keys()).passes(), (1, 1));
-    assert_eq!(Prefilter::new(&keyradius_detectors::everything()).passes(), (2, 1));
+    let many = "too many anchors for these passes: use a shared anchor, fewer anchors, or `Anchor::at_start`";
+    assert_eq!(Prefilter::new(&keyradius_detectors::keys()).passes(), (1, 1), "{many}");
+    assert_eq!(Prefilter::new(&keyradius_detectors::everything()).passes(), (2, 1), "{many}");
 }
 
 #[test]
