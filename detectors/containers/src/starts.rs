@@ -21,6 +21,7 @@ pub const STARTS: &[(&str, &[&[u8]])] = &[
     ("ethereum_keystore", &[b"{\"address\"", b"{\"crypto\""]),
     ("gnupg_agent", &[b"Key: (", b"(private-key", b"(11:private-key"]),
     ("intoto", &[b"{\"keyval\""]),
+    ("jwe", &[b"eyJhbGciOiJQQkVTMi"]),
     ("jwk", &[b"{\"kty\"", b"{\"keys\""]),
     ("openpgp", &[b"\xa3\x02x", b"\xa3\x03BZh"]),
     ("putty", &[b"PuTTY-User-Key-File-"]),

@@ -31,6 +31,7 @@ mod freebsd_pkg;
 mod gnupg_agent;
 mod intoto;
 mod jks;
+mod jwe;
 mod jwk;
 mod keybox;
 mod keychain;
@@ -129,4 +130,5 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &tendermint::Tendermint,
     &wif::Wif,
     &session_secret::SessionSecret,
+    &jwe::Jwe,
 ];

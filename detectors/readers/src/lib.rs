@@ -9,6 +9,7 @@ pub mod chance;
 pub mod cursor;
 pub mod curves;
 pub(crate) mod goldilocks;
+pub mod jwk;
 pub mod literal;
 pub mod locate;
 pub mod mapped;

@@ -3,9 +3,10 @@
 use crate::samples::bytes;
 use keyradius_core::blob::Origin;
 use keyradius_core::hex::hex;
-use keyradius_core::material::Proof;
-use keyradius_readers::proof;
+use keyradius_core::material::{Identity, Kind, Proof, Remark};
+use keyradius_readers::public::Raw;
 use keyradius_readers::text::base64url;
+use keyradius_readers::{curves, proof};
 
 use super::*;
 use crate::ask;
