@@ -6,11 +6,11 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use keyradius_detectors::CONTAINERS;
-use libfuzzer_sys::fuzz_target;
 use keyradius_core::error::Reason;
 use keyradius_core::read_at::{Cursor, Held};
 use keyradius_core::seam::{Inside, Member, Reader};
+use keyradius_detectors::CONTAINERS;
+use libfuzzer_sys::fuzz_target;
 
 /// Reads what it is handed, as far as a small limit goes.
 struct Sink {

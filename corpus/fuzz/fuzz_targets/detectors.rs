@@ -3,10 +3,10 @@
 
 #![no_main]
 
-use keyradius_detectors::DETECTORS;
-use libfuzzer_sys::fuzz_target;
 use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::seam::{Hit, Inspection};
+use keyradius_detectors::DETECTORS;
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let [which, anchor, bytes @ ..] = data else { return };

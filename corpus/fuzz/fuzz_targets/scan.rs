@@ -4,11 +4,11 @@
 
 use std::sync::LazyLock;
 
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
 use keyradius_detectors::open::Options;
 use keyradius_detectors::{Judging, judge};
 use libfuzzer_sys::fuzz_target;
-use keyradius_core::budget::Limits;
-use keyradius_core::engine::Engine;
 
 static ENGINE: LazyLock<Engine<'static>> =
     LazyLock::new(|| keyradius_detectors::engine().limited(Limits { max_expanded: 1 << 20, ..Limits::default() }));

@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use keyradius_detectors::SECRETS;
-use libfuzzer_sys::fuzz_target;
 use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::seam::{Hit, Inspection};
+use keyradius_detectors::SECRETS;
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let [which, at, rest @ ..] = data else { return };
@@ -18,7 +18,10 @@ fuzz_target!(|data: &[u8]| {
         let mut out = Inspection::default();
         let _ = detector.inspect(Blob::whole(&bytes, &origin), Hit { anchor, at }, &mut out);
         for material in out.materials() {
-            assert!(material.span.start <= material.span.end && material.span.end <= bytes.len(), "span outside the blob");
+            assert!(
+                material.span.start <= material.span.end && material.span.end <= bytes.len(),
+                "span outside the blob"
+            );
         }
     }
 });
