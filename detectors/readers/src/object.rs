@@ -404,7 +404,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a string and the strings joined to it by `+`. The position does not change if there is no string.
+    /// Reads a string and the strings joined to it by `+`. A string that exceeds the limit moves the position there.
     fn string(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest();
         let slashes = rest.iter().take_while(|b| **b == b'\\').count();
@@ -414,7 +414,9 @@ impl<'a> Reader<'a> {
             return None;
         }
         let from = self.at + slashes + 1;
-        let mut end = self.closing(from, quote, level)?;
+        let Some(mut end) = self.closing(from, quote, level) else {
+            return (self.limit < self.bytes.len()).then(|| self.at = self.limit).and(None);
+        };
         self.at = end + level + 1;
         // "abc" + "def", or "abc" and "def" on separate lines.
         while let Some(next) = self.joined(quote, level) {

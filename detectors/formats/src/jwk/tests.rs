@@ -99,13 +99,16 @@ fn distant_members_are_read_or_reported_as_unread() {
     let deep = format!("{{\"deep\":{}1{},{}", "{\"a\":".repeat(40), "}".repeat(40), &key[1..]);
     assert_eq!(inspect(&deep).unwrap()[0].proof, Proof::Verified);
     let origin = Origin::file("k");
-    for (many, said) in [(20_000, true), (0, false)] {
-        let text = format!("{{{}{}", others(many), key[1..].replace("\"d\"", if said { "\"d\"" } else { "\"d" }));
+    let one_string =
+        format!("{{{},\"note\":\"{}\"}}", key[1..key.len() - 1].replace("\"d\"", "\"x\""), "y".repeat(2 << 20));
+    let many_members = format!("{{{}{}", others(20_000), &key[1..]);
+    let cut = format!("{{{}", key[1..].replace("\"d\"", "\"d"));
+    for (text, said) in [(many_members, true), (one_string, true), (cut, false)] {
         let at = memchr::memmem::find(text.as_bytes(), b"kty\"").unwrap();
         let mut out = Inspection::default();
         let hit = Hit { anchor: ANCHORS[0], at };
         let _ = Jwk.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out);
-        assert_eq!(out.take_unread().map(|(reason, _)| reason), said.then_some(Reason::TooLarge), "{many}");
+        assert_eq!(out.take_unread().map(|(reason, _)| reason), said.then_some(Reason::TooLarge), "{text:.80}");
     }
 }
 
