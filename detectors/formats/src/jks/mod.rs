@@ -10,7 +10,7 @@ mod read;
 use std::ops::Range;
 
 use keyradius_core::blob::Blob;
-use keyradius_core::error::Malformed;
+use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::lock::{Lock, boxed};
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, Remark};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
@@ -63,6 +63,12 @@ impl Detector for Jks {
         {
             return Err(error);
         }
+        if let Some(error) = store.damaged {
+            if store.materials.is_empty() {
+                return Err(error);
+            }
+            out.unread(Reason::Damaged, "an entry of the keystore that contains no encrypted key");
+        }
         let end = hit.at + store.cursor.at();
         let damaged = read.is_err().then_some(Remark::Cut);
         for mut material in store.finish() {
@@ -86,12 +92,22 @@ struct Store<'a> {
     /// The encrypted keys, one after the other: all that is needed to try passwords.
     encrypted: Vec<u8>,
     sealed: bool,
+    /// The error of the first entry whose key could not be read.
+    damaged: Option<Malformed>,
+}
+
+/// The EncryptedPrivateKeyInfo of an entry: all its bytes, its protection, its ciphertext.
+fn sealed_key(encrypted: &[u8]) -> Result<(&[u8], Protection, &[u8]), Malformed> {
+    let whole = BerReader::new(encrypted).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
+    let mut info = whole.children();
+    let protection = pbe::protection(info.value(SEQUENCE, "encryptionAlgorithm")?)?;
+    Ok((whole.raw, protection, info.value(OCTET_STRING, "encryptedData")?.content))
 }
 
 impl<'a> Store<'a> {
     fn new(bytes: &'a [u8], at: usize, container: &'static str) -> Self {
         let cursor = Cursor::new(bytes.get(at..).unwrap_or_default());
-        Self { cursor, container, materials: Vec::new(), keys: 0, encrypted: Vec::new(), sealed: false }
+        Self { cursor, container, materials: Vec::new(), keys: 0, encrypted: Vec::new(), sealed: false, damaged: None }
     }
 
     fn read(&mut self) -> Result<(), Malformed> {
@@ -106,7 +122,7 @@ impl<'a> Store<'a> {
         }
         self.cursor.take(DIGEST, "keystore digest")?;
         if self.materials.is_empty() && !self.sealed && count > 0 {
-            return Err(Malformed::new("keystore entries", self.cursor.at()));
+            return Err(self.damaged.unwrap_or(Malformed::new("keystore entries", self.cursor.at())));
         }
         Ok(())
     }
@@ -130,15 +146,20 @@ impl<'a> Store<'a> {
 
     fn private_key(&mut self, version: u32, alias: Label) -> Result<(), Malformed> {
         let encrypted = self.cursor.string("encrypted key")?;
-        let whole = BerReader::new(encrypted).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
-        let mut info = whole.children();
-        let protection = pbe::protection(info.value(SEQUENCE, "encryptionAlgorithm")?)?;
-        let ciphertext = info.value(OCTET_STRING, "encryptedData")?.content;
         let count = self.cursor.u32("chain length")?;
         let mut chain = Vec::new();
         for _ in 0..count {
             chain.push(self.certificate(version)?);
         }
+        // The lengths around a damaged key are intact: it costs the other entries nothing.
+        let (whole, protection, ciphertext) = match sealed_key(encrypted) {
+            Ok(parts) => parts,
+            Err(error) => {
+                self.damaged = self.damaged.or(Some(error));
+                chain.into_iter().for_each(|certificate| self.push_certificate(certificate, Vec::new()));
+                return Ok(());
+            }
+        };
         let mut key = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, Range::default());
         key.protection = Some(protection);
         let owner = chain.first().and_then(|c| c.as_ref()).and_then(|c| c.public.clone());
@@ -150,7 +171,7 @@ impl<'a> Store<'a> {
         key.labels.push(alias);
         key.container = Some(self.container);
         self.materials.push(key);
-        self.encrypted.extend_from_slice(whole.raw);
+        self.encrypted.extend_from_slice(whole);
         self.keys += 1;
         for certificate in chain {
             self.push_certificate(certificate, Vec::new());
@@ -370,6 +391,23 @@ mod tests {
         for length in 12..whole.len() {
             let _ = inspect_jceks(&whole[..length]);
         }
+    }
+
+    #[test]
+    fn a_damaged_entry_costs_no_other_entry() {
+        let origin = keyradius_core::blob::Origin::file("k.jks");
+        let mut bad = key_entry("bad");
+        let at = bad.iter().position(|byte| *byte == SEQUENCE).unwrap();
+        bad[at] ^= 1;
+        for entries in [[bad.clone(), key_entry("good")], [key_entry("good"), bad.clone()]] {
+            let bytes = store(MAGIC, &entries);
+            let mut out = Inspection::default();
+            Jks.inspect(Blob::whole(&bytes, &origin), Hit { anchor: JKS, at: 0 }, &mut out).unwrap();
+            let names: Vec<_> = out.materials().iter().map(|m| m.labels[0].text.as_str()).collect();
+            assert_eq!(names, ["good"]);
+            assert_eq!(out.take_unread().map(|(reason, _)| reason), Some(Reason::Damaged));
+        }
+        assert!(inspect(&store(MAGIC, &[bad]), 0).is_err(), "no key at all: the bytes only look like a keystore");
     }
 
     #[test]
