@@ -47,7 +47,49 @@ pub fn tag(bytes: &[u8]) -> Option<(u8, &[u8])> {
     Some((kind, bytes.get(header..).unwrap_or_default()))
 }
 
-/// Reads the packet at `at` (RFC 9580 4.2). Refuses partial lengths, which are for data only.
+/// Packet tag of literal data (RFC 9580 5.9).
+pub const LITERAL: u8 = 11;
+
+/// Whether a packet may have partial lengths: compressed, encrypted and literal data (RFC 9580 4.2.1.4).
+const fn is_data(kind: u8) -> bool {
+    matches!(kind, 8 | 9 | LITERAL | 18 | 20)
+}
+
+/// Reads the parts of a body whose first length octet, already read, is a partial one.
+fn partial<'a>(cursor: &mut Cursor<'a>, first: u8, each: &mut dyn FnMut(&'a [u8])) -> Result<(), Malformed> {
+    let mut octet = first;
+    loop {
+        let (length, is_last) = match octet {
+            0..192 => (usize::from(octet), true),
+            192..224 => ((usize::from(octet) - 192) * 256 + usize::from(cursor.u8("packet length")?) + 192, true),
+            224..255 => (1 << (octet & 0x1f), false),
+            255 => (cursor.u32("packet length")? as usize, true),
+        };
+        each(cursor.take(length, "part of a packet")?);
+        if is_last {
+            return Ok(());
+        }
+        octet = cursor.u8("packet length")?;
+    }
+}
+
+/// The content of the literal data packet at `at`, if partial lengths cut it; without them it is in one piece. Each part
+/// is handed to `each`, and the end of the packet is returned.
+pub fn literal_parts<'a>(bytes: &'a [u8], at: usize, each: &mut dyn FnMut(&'a [u8])) -> Option<usize> {
+    let mut cursor = Cursor::new(bytes.get(at..)?);
+    let is_literal = cursor.u8("packet").ok()? == 0xc0 | LITERAL;
+    let octet = cursor.u8("packet length").ok().filter(|octet| is_literal && (224..255).contains(octet))?;
+    // Format, name and date precede the content (RFC 9580 5.9), all in the first part, which has 512 octets at least.
+    let mut is_first = true;
+    let mut strip = |part: &'a [u8]| {
+        let header = part.get(1).filter(|_| std::mem::take(&mut is_first)).map_or(0, |name| 6 + usize::from(*name));
+        each(part.get(header..).unwrap_or_default());
+    };
+    partial(&mut cursor, octet, &mut strip).ok()?;
+    Some(at + cursor.at())
+}
+
+/// Reads the packet at `at` (RFC 9580 4.2). Of a body with partial lengths, which only data has, the first part.
 pub fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     let wrong = |what| Malformed::new(what, at);
     let mut cursor = Cursor::new(bytes.get(at..).unwrap_or_default());
@@ -58,7 +100,15 @@ pub fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
                 octet @ 0..192 => usize::from(octet),
                 octet @ 192..224 => (usize::from(octet) - 192) * 256 + usize::from(cursor.u8("packet length")?) + 192,
                 255 => cursor.u32("packet length")? as usize,
-                _ => return Err(wrong("partial packet length")),
+                octet => {
+                    let kind = first & 0x3f;
+                    if !is_data(kind) {
+                        return Err(wrong("partial packet length"));
+                    }
+                    let mut body = None;
+                    partial(&mut cursor, octet, &mut |part| body = body.or(Some(part)))?;
+                    return Ok(Packet { kind, body: body.unwrap_or_default(), end: at + cursor.at() });
+                }
             };
             (first & 0x3f, length)
         }

@@ -175,19 +175,9 @@ fn first_secret(bytes: &[u8]) -> Result<(), Malformed> {
         let packet = openpgp::packet(bytes, at)?;
         match packet.kind {
             SECRET_KEY | SECRET_SUBKEY if is_secret(&packet, bytes).unwrap_or(false) => return Ok(()),
-            kind if is_passed_over(kind) || matches!(kind, SECRET_KEY | SECRET_SUBKEY | SIGNATURE | USER_ID) => {
-                at = packet.end;
-            }
-            _ => return Err(Malformed::new("packet in a keyring", at)),
+            _ => at = packet.end,
         }
     }
-}
-
-/// Whether a packet holds no secret key and hides none behind it. GnuPG imports keys behind packets of any kind that it knows
-/// (RFC 9580 5: public keys, messages, trust, user attributes, markers, padding; 16 and 61 are comments as GnuPG wrote them, 60
-/// to 63 what others keep for themselves).
-const fn is_passed_over(kind: u8) -> bool {
-    matches!(kind, 1 | 3 | 4 | 6 | 8..=12 | 14 | 16..=21 | 60..=63)
 }
 
 /// Whether a packet is a plausible secret key.
@@ -221,15 +211,21 @@ const MAX_LABELS: usize = 1 << 14;
 /// anchor; reading each to the end of the ring would take quadratic time.
 fn read(bytes: &[u8], whole: bool) -> Result<(Vec<Material>, usize), Malformed> {
     let mut ring = Ring::default();
-    let mut at = 0;
+    // The end of the last packet of a kind that is in use: what follows may be no packet at all.
+    let (mut at, mut end) = (0, 0);
     while at < bytes.len() {
         let packet = openpgp::packet(bytes, at);
         if !whole && at > 0 && packet.as_ref().is_ok_and(|packet| is_found_alone(packet, bytes)) {
             break;
         }
-        let read = packet.and_then(|packet| ring.packet(packet.kind, packet.body).map(|()| packet.end));
-        match read {
-            Ok(end) => at = end,
+        match packet {
+            Ok(packet) => {
+                ring.packet(packet.kind, packet.body);
+                at = packet.end;
+                if is_assigned(packet.kind) {
+                    end = at;
+                }
+            }
             // Text after a block without an END line, zeros after a key in flash memory: keep what was read.
             Err(_) if !ring.keys.is_empty() => break,
             Err(error) => return Err(ring.error.unwrap_or(error)),
@@ -239,7 +235,12 @@ fn read(bytes: &[u8], whole: bool) -> Result<(Vec<Material>, usize), Malformed> 
     if ring.keys.is_empty() {
         return Err(ring.error.unwrap_or(Malformed::new("secret key packet", at)));
     }
-    Ok((ring.keys, at))
+    Ok((ring.keys, end))
+}
+
+/// Whether a packet type is in use (RFC 9580 5, and 16 and 60 to 63, which are private or were comments).
+const fn is_assigned(kind: u8) -> bool {
+    matches!(kind, 1..=14 | 16..=21 | 60..=63)
 }
 
 /// Whether an anchor leads to this packet and it is then accepted as a key.
@@ -274,7 +275,7 @@ struct Ring {
 }
 
 impl Ring {
-    fn packet(&mut self, kind: u8, body: &[u8]) -> Result<(), Malformed> {
+    fn packet(&mut self, kind: u8, body: &[u8]) {
         match kind {
             SECRET_KEY => {
                 self.close();
@@ -289,10 +290,9 @@ impl Ring {
                 self.skipping = true;
             }
             14 => self.skipping = true,
-            kind if kind == USER_ID || is_passed_over(kind) => {}
-            _ => return Err(Malformed::new("packet in a keyring", 0)),
+            // GnuPG imports keys after packets of any kind, known to it or not.
+            _ => {}
         }
-        Ok(())
     }
 
     /// An unreadable key does not affect the others: a usable subkey may follow a primary key of an unknown kind.

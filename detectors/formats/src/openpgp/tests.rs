@@ -177,6 +177,23 @@ fn unrelated_packets_may_precede_a_key() {
 }
 
 #[test]
+fn packets_of_unknown_kinds_and_partial_lengths_hide_no_key() {
+    let secret = packet(SECRET_KEY, &plain());
+    let partial = [&[0xcb, 0xe9][..], &[b'x'; 512], &[2], b"yz"].concat();
+    for before in (0..64)
+        .filter(|kind| ![SECRET_KEY, SECRET_SUBKEY].contains(kind))
+        .map(|kind| packet(kind, b"abc"))
+        .chain([partial])
+    {
+        let file = armored("PRIVATE", &[before, secret.clone()].concat());
+        assert_eq!(inspect_at(&file, armor::ANCHOR).unwrap()[0].proof, Proof::Verified);
+    }
+    // Bytes that only look like packets do not belong to the key.
+    let (keys, end) = read(&[&secret[..], &[0xe7, 2, 1, 1]].concat(), true).unwrap();
+    assert_eq!((keys.len(), end), (1, secret.len()));
+}
+
+#[test]
 fn without_armor_a_key_must_be_plausible() {
     let aged = |mut body: Vec<u8>| {
         body[1..5].fill(0);
