@@ -20,5 +20,6 @@ pub mod repository;
 pub mod run;
 pub mod seam;
 pub mod secret;
+pub mod signature;
 pub mod source;
 mod wire;

@@ -172,9 +172,12 @@ fn links(finding: &radius::Finding) -> Vec<Link> {
             None => of(LinkKind::SameKey, "its public half", related),
         })
         .collect();
-    links.extend(finding.issued.iter().map(|issued| {
-        of(LinkKind::Issued, issued.material.certificate.as_ref().map_or("", |facts| facts.subject.as_str()), issued)
-    }));
+    for (kind, certificates) in [(LinkKind::Issued, &finding.issued), (LinkKind::SameName, &finding.same_name)] {
+        links.extend(certificates.iter().map(|place| {
+            let subject = place.material.certificate.as_ref().map_or("", |facts| facts.subject.as_str());
+            of(kind, subject, place)
+        }));
+    }
     for occurrence in &finding.occurrences {
         let opened = occurrence.material.protection.as_ref().and_then(|protection| protection.opened.as_deref());
         if let Some((opened, origin)) = opened.and_then(|opened| Some((opened, opened.origin.as_ref()?))) {

@@ -13,6 +13,7 @@ mod radius;
 mod remarks;
 mod scenarios;
 mod secrets;
+mod signatures;
 mod sqlite;
 mod tidy;
 mod usage_docs;

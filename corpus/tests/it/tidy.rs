@@ -144,10 +144,11 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("detectors/formats", &["core", "readers"]),
     ("detectors/secrets", &["core", "readers"]),
     ("detectors/usage", &["core", "readers"]),
-    ("detectors/judgement", &["core", "readers"]),
+    ("detectors/signed", &["core", "readers"]),
+    ("detectors/judgement", &["core", "readers", "signed"]),
     ("detectors", &["core", "readers", "containers", "formats", "secrets", "usage", "judgement"]),
     ("cli", &["core", "git", "detectors", "secrets", "judgement"]),
-    ("corpus", &["core", "git", "detectors", "secrets", "usage", "judgement"]),
+    ("corpus", &["core", "git", "detectors", "readers", "secrets", "signed", "usage", "judgement"]),
     ("benches", &["core", "corpus", "detectors", "usage", "judgement"]),
 ];
 

@@ -68,7 +68,8 @@ pub fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evide
     let (occurrences, related) = (finding.occurrences.clone(), finding.related.clone());
     let (private, related) = if finding.private { (occurrences, related) } else { (Vec::new(), occurrences) };
     let (public, uses, issued) = (finding.public.clone(), finding.uses.clone(), finding.issued.clone());
-    let key = KeyGroup { name, public, private, related, uses, issued };
+    let same_name = finding.same_name.clone();
+    let key = KeyGroup { name, public, private, related, uses, issued, same_name };
     let ledger = evidence::weigh(&key, finding.known.as_ref(), estate, tables);
     let (_, hypotheses) = assert_roles(scores(&ledger, tables), tables);
     (ledger, hypotheses)
@@ -98,6 +99,7 @@ impl Finding {
         (self.occurrences, self.related) =
             if key.private.is_empty() { (key.related, Vec::new()) } else { (key.private, key.related) };
         (self.public, self.uses, self.issued) = (key.public, key.uses, key.issued);
+        self.same_name = key.same_name;
     }
 }
 
@@ -177,6 +179,7 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         related: Vec::new(),
         uses: Vec::new(),
         issued: Vec::new(),
+        same_name: Vec::new(),
     }
 }
 

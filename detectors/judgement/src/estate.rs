@@ -29,14 +29,24 @@ pub struct KeyGroup {
     pub related: Vec<Occurrence>,
     /// Lines of other files that use the key.
     pub uses: Vec<Use>,
-    /// Places of certificates that the key issued, sorted.
+    /// Places of certificates that the key issued, sorted. Each signature was verified.
     pub issued: Vec<Occurrence>,
+    /// Some places of certificates whose issuer has the name of this key's certificate, and whose signature could not be
+    /// verified.
+    pub same_name: Vec<Occurrence>,
 }
 
 impl KeyGroup {
     pub(super) fn new(name: KeyName) -> Self {
-        let (private, related, uses, issued) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { name, public: None, private, related, uses, issued }
+        Self {
+            name,
+            public: None,
+            private: Vec::new(),
+            related: Vec::new(),
+            uses: Vec::new(),
+            issued: Vec::new(),
+            same_name: Vec::new(),
+        }
     }
 
     /// The key's certificates.

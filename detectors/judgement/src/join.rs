@@ -7,7 +7,7 @@ use std::sync::Arc;
 use keyradius_core::material::{Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
 
 use super::estate::{Estate, KeyGroup, KeyName};
-use super::link;
+use super::{issued, link};
 
 impl Estate {
     /// Joins the occurrences of a run, in any order; every list of the result is sorted by place.
@@ -56,7 +56,7 @@ impl Estate {
         let (keys, public) = (keys.into_values().collect(), alone.into_values().collect());
         let mut estate = Self { keys, public, others, secrets, ..Self::default() };
         link::uses(&mut estate, references);
-        link::issued(&mut estate);
+        issued::link(&mut estate);
         estate
     }
 }

@@ -5,6 +5,7 @@
 mod classify;
 pub mod estate;
 mod evidence;
+mod issued;
 mod join;
 pub mod known;
 mod link;
@@ -221,8 +222,11 @@ pub struct Finding {
     pub related: Vec<Occurrence>,
     /// Lines of other files that use the key, sorted.
     pub uses: Vec<Use>,
-    /// Places of certificates that the key issued, sorted.
+    /// Places of certificates that the key issued, sorted. Each signature was verified.
     pub issued: Vec<Occurrence>,
+    /// Some places of certificates whose issuer has the name of this key's certificate, and whose signature could not be
+    /// verified.
+    pub same_name: Vec<Occurrence>,
 }
 
 impl Finding {

@@ -243,59 +243,11 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
     estate.keys.iter_mut().for_each(|key| strongest(&mut key.uses, share));
 }
 
-/// Most places of issued certificates that are kept, for all keys together: where names alone decide, their number is
-/// the product of keys and certificates. Every CA certificate gets an even share, at least one.
-const MAX_ISSUED: usize = 1 << 16;
-
-/// Certificates by their issuer, then by the key identifier that they name.
-type Leaves<'a> = BTreeMap<&'a str, BTreeMap<Option<&'a [u8]>, Vec<&'a Occurrence>>>;
-
-/// Adds every certificate to the key that issued it, if both are in the run: issuer and subject are the same text, and
-/// the key identifiers do not contradict. Signatures are not verified.
-pub(super) fn issued(estate: &mut Estate) {
-    let mut leaves = Leaves::new();
-    let all = estate.keys.iter().chain(&estate.public).flat_map(|group| &group.related).chain(&estate.others);
-    for occurrence in all {
-        if let Some(leaf) = occurrence.material.certificate.as_deref().filter(|facts| !facts.self_issued) {
-            let of_issuer = leaves.entry(&leaf.issuer).or_default();
-            of_issuer.entry(leaf.authority_key_id.as_deref()).or_default().push(occurrence);
-        }
-    }
-    let mut issuers = Vec::new();
-    for (number, key) in estate.keys.iter().enumerate() {
-        let named =
-            key.certificates().filter_map(|facts| Some((number, key, facts, leaves.get(facts.subject.as_str())?)));
-        issuers.extend(named);
-    }
-    let share = (MAX_ISSUED / issuers.len().max(1)).max(1);
-    let mut links: BTreeMap<usize, Vec<Occurrence>> = BTreeMap::new();
-    for (number, key, issuer, named) in issuers {
-        let known = || Some(&key.public.as_ref()?.ski_sha1[..]);
-        let own = issuer.subject_key_id.as_deref().or_else(known);
-        let other =
-            |leaf: &&&Occurrence| leaf.material.certificate.as_ref().is_none_or(|facts| facts.sha256 != issuer.sha256);
-        let fitting: Vec<&Vec<&Occurrence>> = match own {
-            Some(_) => [None, own].iter().filter_map(|id| named.get(id)).collect(),
-            None => named.values().collect(),
-        };
-        let list = links.entry(number).or_default();
-        list.extend(fitting.into_iter().flatten().filter(other).take(share).map(|leaf| (*leaf).clone()));
-    }
-    for (number, mut list) in links {
-        list.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
-        list.dedup_by(|a, b| a.origin == b.origin && a.offset == b.offset);
-        if let Some(key) = estate.keys.get_mut(number) {
-            key.issued = list;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use keyradius_core::blob::Origin;
-    use keyradius_core::material::{CertFacts, Encoding, Identity, Kind, Label, Material};
+    use keyradius_core::material::{Encoding, Identity, Kind, Label, Material};
 
-    use super::super::estate::KeyName;
     use super::*;
 
     fn key(path: &str, number: u8, alias: &str) -> Occurrence {
@@ -400,51 +352,5 @@ mod tests {
         assert_eq!(digits("348FFC4C"), Some(Confidence::Digits));
         assert_eq!(digits("FC4C"), None);
         assert_eq!(digits("91A6E7F8"), None);
-    }
-
-    fn certificate(number: u16, subject: &str, issuer: &str, authority: Option<u8>) -> Occurrence {
-        let mut material = Material::new(Kind::Certificate, "x509", Encoding::Pem, 0..10);
-        let mut sha256 = [subject.len() as u8; 32];
-        sha256[..2].copy_from_slice(&number.to_be_bytes());
-        material.certificate = Some(Box::new(CertFacts {
-            sha1: [0; 20],
-            sha256,
-            subject: subject.into(),
-            issuer: issuer.into(),
-            serial: String::new(),
-            not_before: 0,
-            not_after: 0,
-            version: 3,
-            ca: None,
-            path_len: None,
-            key_usage: None,
-            ext_key_usage: Vec::new(),
-            policies: Vec::new(),
-            extensions: Vec::new(),
-            subject_key_id: Some(vec![number as u8]),
-            authority_key_id: authority.map(|id| vec![id]),
-            signature: String::new(),
-            self_issued: false,
-        }));
-        place(material, &format!("{number:05}"), 1)
-    }
-
-    #[test]
-    fn issued_certificates_are_limited_with_a_share_for_every_key() {
-        let counts = |keys: u16, leaves: u16, authority: fn(u16) -> Option<u8>| -> Vec<usize> {
-            let mut estate = Estate::default();
-            for number in 0..keys {
-                let mut group = KeyGroup::new(KeyName::Opaque([0; 32]));
-                group.related.push(certificate(number, "CN=CA", "CN=root", None));
-                estate.keys.push(group);
-            }
-            estate.others = (0..leaves).map(|n| certificate(n, "CN=x", "CN=CA", authority(n))).collect();
-            issued(&mut estate);
-            estate.keys.iter().map(|key| key.issued.len()).collect()
-        };
-        assert_eq!(counts(2, 9, |_| None), [9, 9]);
-        assert_eq!(counts(3, 9, |n| Some((n % 2) as u8)), [5, 4, 0], "key identifiers decide");
-        let share = MAX_ISSUED / 300;
-        assert_eq!(counts(300, 300, |_| None), [share; 300]);
     }
 }

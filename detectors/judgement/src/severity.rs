@@ -5,7 +5,7 @@ use keyradius_core::material::{Material, Proof, ProtectionState, Reach, Remark};
 use super::known::Class;
 use super::subject::Facts;
 use super::tables::Expiry;
-use super::{Finding, Modifier, RuleHit, Tier, Word};
+use super::{Band, Finding, Modifier, RuleHit, Tier, Word};
 
 /// Base severity of a tier in tenths, and the minimum after everything that lowers it.
 const fn base(tier: Tier) -> (i32, i32) {
@@ -20,6 +20,9 @@ const fn base(tier: Tier) -> (i32, i32) {
 
 /// Minimum severity; notes always have it.
 const NOTE: i32 = 10;
+
+/// Maximum severity of a key whose role is only possible.
+const POSSIBLE: i32 = 69;
 
 /// Severity of a key that cannot sign but can decrypt what was encrypted to it.
 const CONFIDENTIALITY: i32 = 60;
@@ -94,8 +97,15 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     } else if published {
         (start, "a published test key that something trusts: as bad as the tier")
     } else {
+        // One medium piece of evidence is not enough for the top of the list.
+        let possible = facts.roles.iter().all(|role| role.band == Band::Possible);
+        let (most, why) = if possible {
+            (POSSIBLE, "the role is only possible: at most 6.9 without stronger evidence")
+        } else {
+            (100, "never more than 10")
+        };
         let floor = if tested { NOTE } else { floor.max(NOTE) };
-        (total.clamp(floor, 100), if total < floor { "minimum for the tier" } else { "never more than 10" })
+        (total.clamp(floor.min(most), most), if total < floor { "minimum for the tier" } else { why })
     };
     if bounded != total {
         list.push(Modifier { tenths: bounded - total, text: why.to_owned(), by: Word::Bound });

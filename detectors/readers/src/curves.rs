@@ -38,7 +38,8 @@ pub struct Curve {
     b: &'static [u8],
     x: &'static [u8],
     y: &'static [u8],
-    n: &'static [u8],
+    /// The order of the generator.
+    pub n: &'static [u8],
 }
 
 /// Maximum absolute value of the small scalars that are tried for a public point.
@@ -111,6 +112,12 @@ impl Curve {
             Some(base) => base.multiply(&self.numbers(), scalar),
             None => self.numbers().multiply(&self.generator(), scalar),
         }
+    }
+
+    /// Computes `u` times the generator plus `v` times `point`, as 04 x y; scalars below the order, zero included. `None`
+    /// if the point is not on the curve, or the sum is the point at infinity.
+    pub fn combine(&self, u: &[u8], v: &[u8], point: &[u8]) -> Option<Vec<u8>> {
+        self.numbers().combine(u, &self.generator(), v, point)
     }
 
     /// The precomputed values of the generator. `None` for the first keys on a curve.
@@ -260,6 +267,12 @@ impl<'a> Explicit<'a> {
     /// more.
     fn is_multiple(&self, scalar: &[u8], limit: u32, point: &[u8]) -> bool {
         self.public_point(scalar).is_some_and(|base| self.numbers().is_small_multiple(&base, limit, point))
+    }
+
+    /// Like [`Curve::combine`].
+    pub fn combine(&self, u: &[u8], v: &[u8], point: &[u8]) -> Option<Vec<u8>> {
+        let base = self.numbers().uncompressed(self.base)?;
+        self.numbers().combine(u, &base, v, point)
     }
 
     /// The public point of a private scalar, uncompressed.

@@ -24,6 +24,12 @@ const BASE_X: U448 = U448::from_be_hex(
 const BASE_Y: U448 = U448::from_be_hex(
     "693f46716eb6bc248876203756c9c7624bea73736ca3984087789c1e05a0c2d73ad3ff1ce67c39c4fdbd132c4ed7c8ad9808795bf230fa14",
 );
+/// Order of the base point of edwards448 (RFC 8032 5.2), big-endian.
+const ORDER: [u8; 56] = [
+    0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7c, 0xca, 0x23, 0xe9, 0xc4, 0x4e, 0xdb, 0x49, 0xae, 0xd6,
+    0x36, 0x90, 0x21, 0x6c, 0xc2, 0x72, 0x8d, 0xc5, 0x8f, 0x55, 0x23, 0x78, 0xc2, 0x92, 0xab, 0x58, 0x44, 0xf3,
+];
 /// Base point of curve448 (RFC 7748 4.2).
 const BASE_U: u32 = 5;
 
@@ -49,21 +55,85 @@ pub(super) fn ed448_public(private: &[u8; 57]) -> Vec<u8> {
     let one = Element::one(&field);
     let minus_d = Element::new(&U448::from_u32(MINUS_D), &field);
     let base = Point { x: Element::new(&BASE_X, &field), y: Element::new(&BASE_Y, &field), z: one };
-    let mut sum = Point { x: Element::zero(&field), y: one, z: one };
+    encoded(&multiply(&base, scalar.as_slice(), &minus_d))
+}
+
+/// A scalar, little-endian and of any length, times a point.
+fn multiply(base: &Point, scalar: &[u8], minus_d: &Element) -> Point {
+    let one = Element::one(base.x.params());
+    let mut sum = Point { x: Element::zero(base.x.params()), y: one, z: one };
     for byte in scalar.iter().rev() {
         for bit in (0..8).rev() {
             sum = double(&sum);
             if byte >> bit & 1 == 1 {
-                sum = add(&sum, &base, &minus_d);
+                sum = add(&sum, base, minus_d);
             }
         }
     }
+    sum
+}
+
+/// The 57 octets of a point (RFC 8032 5.2.2).
+fn encoded(point: &Point) -> Vec<u8> {
     // The formulas are complete and P is prime, so Z has an inverse.
-    let inverse = sum.z.invert_vartime().into_option().unwrap_or(one);
-    let sign = u8::from((sum.x * inverse).retrieve().is_odd().to_bool()) << 7;
-    let mut public = little_endian(&(sum.y * inverse));
-    public.push(sign);
-    public
+    let inverse = point.z.invert_vartime().into_option().unwrap_or(point.z);
+    let sign = u8::from((point.x * inverse).retrieve().is_odd().to_bool()) << 7;
+    let mut octets = little_endian(&(point.y * inverse));
+    octets.push(sign);
+    octets
+}
+
+/// Reads a point (RFC 8032 5.2.3). `None` if the octets are not a point.
+fn decoded(octets: &[u8; 57], field: &Field) -> Option<Point> {
+    let [y @ .., sign] = octets;
+    if sign & 0x7f != 0 {
+        return None;
+    }
+    let y = U448::from_le_slice(y);
+    if y >= *P.as_ref() {
+        return None;
+    }
+    let one = Element::one(field);
+    let y = Element::new(&y, field);
+    // x² = (y² - 1) / (d y² - 1) = (1 - y²) / (1 + (-d) y²).
+    let squared = y.square();
+    let numerator = one - squared;
+    let denominator = one + Element::new(&U448::from_u32(MINUS_D), field) * squared;
+    let square = numerator * denominator.invert_vartime().into_option()?;
+    // P = 3 mod 4: a root is the power (P + 1) / 4, and P + 1 = 2^448 - 2^224.
+    let exponent = P.as_ref().shr_vartime(2).wrapping_add(&U448::ONE);
+    let root = square.pow_vartime(&exponent);
+    let odd = sign >> 7 == 1;
+    if root.square().retrieve() != square.retrieve() || (odd && root.retrieve() == U448::ZERO) {
+        return None;
+    }
+    let x = if root.retrieve().is_odd().to_bool() == odd { root } else { -root };
+    Some(Point { x, y, z: one })
+}
+
+/// Whether an Ed448 signature with an empty context verifies (RFC 8032 5.2.7, without the factor 4).
+pub fn ed448_verifies(public: &[u8; 57], message: &[u8], signature: &[u8; 114]) -> bool {
+    let (commitment, scalar) = signature.split_at(57);
+    let [scalar @ .., last] = scalar else { return false };
+    if *last != 0 || scalar.iter().rev().ge(ORDER.iter()) {
+        return false;
+    }
+    let mut shake = Shake256::default();
+    // dom4(0, ""), RFC 8032 2.
+    shake.update(b"SigEd448\0\0");
+    shake.update(commitment);
+    shake.update(public);
+    shake.update(message);
+    let mut challenge = [0_u8; 114];
+    shake.finalize_xof().read(&mut challenge);
+
+    let field = Field::new_vartime(P);
+    let Some(key) = decoded(public, &field) else { return false };
+    let minus_d = Element::new(&U448::from_u32(MINUS_D), &field);
+    let base = Point { x: Element::new(&BASE_X, &field), y: Element::new(&BASE_Y, &field), z: Element::one(&field) };
+    let negative = Point { x: -key.x, y: key.y, z: key.z };
+    let sum = add(&multiply(&base, scalar, &minus_d), &multiply(&negative, &challenge, &minus_d), &minus_d);
+    encoded(&sum) == commitment
 }
 
 /// RFC 8032 5.2.4, addition. Complete: valid for any two points.

@@ -6,7 +6,10 @@
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::Remark;
-use ml_dsa::{ExpandedSigningKey, ExpandedSigningKeyBytes, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, SigningKey};
+use ml_dsa::{
+    ExpandedSigningKey, ExpandedSigningKeyBytes, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, Signature, SigningKey,
+    VerifyingKey,
+};
 use shake::{ExtendableOutput, Shake256, Update, XofReader};
 use zeroize::Zeroizing;
 
@@ -97,6 +100,23 @@ pub(crate) fn private(set: &Set, octets: &[u8]) -> Result<Derived, Malformed> {
     // Eta: the private vectors contain numbers from -eta to eta (FIPS 204 table 1).
     let eta = if set.lattice == 65 { 4 } else { 2 };
     derive(seed, expanded, eta).ok_or(Malformed::new("ML-DSA private key", 0))
+}
+
+/// Whether an ML-DSA signature with an empty context verifies (FIPS 204 5.3). `set` is the number in the name of the
+/// parameter set. False for lengths that do not belong to the set.
+pub fn lattice_verifies(set: u8, public: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    fn of<P: MlDsaParams>(public: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
+        let public = VerifyingKey::<P>::decode(public.try_into().ok()?);
+        let signature = Signature::<P>::decode(signature.try_into().ok()?)?;
+        Some(public.verify_with_context(message, &[], &signature))
+    }
+    let verify = match set {
+        44 => of::<MlDsa44>,
+        65 => of::<MlDsa65>,
+        87 => of::<MlDsa87>,
+        _ => return false,
+    };
+    verify(public, message, signature).unwrap_or(false)
 }
 
 /// Reads SK.seed, SK.prf, PK.seed, PK.root (FIPS 205 figure 15), which RFC 9909 5 stores without an inner structure.

@@ -55,6 +55,22 @@ impl Numbers<'_> {
         }
     }
 
+    /// Computes `u` times `base` plus `v` times `point`, as 04 x y; scalars below `n`, zero included. `None` if a point is
+    /// not on the curve, or the sum is the point at infinity.
+    pub(super) fn combine(&self, u: &[u8], base: &[u8], v: &[u8], point: &[u8]) -> Option<Vec<u8>> {
+        let below = |scalar: &[u8]| significant(scalar).is_empty() || in_range(scalar, self.n);
+        if bits(self.n) > bits(self.p) + 1 || !below(u) || !below(v) {
+            return None;
+        }
+        match bits(self.p) {
+            0..=256 => self.combine_in::<{ U256::LIMBS }>(u, base, v, point),
+            257..=384 => self.combine_in::<{ U384::LIMBS }>(u, base, v, point),
+            385..=576 => self.combine_in::<{ U576::LIMBS }>(u, base, v, point),
+            577..=MAX_FIELD_BITS => self.combine_in::<{ U1024::LIMBS }>(u, base, v, point),
+            _ => None,
+        }
+    }
+
     /// Whether the point is k or -k times `base` (both 04 x y) for some k from 1 to `limit`, or slightly more. The work
     /// grows with the square root of the limit.
     pub(super) fn is_small_multiple(&self, base: &[u8], limit: u32, point: &[u8]) -> bool {
@@ -77,6 +93,12 @@ impl Numbers<'_> {
     fn is_small_multiple_in<const L: usize>(&self, base: &[u8], limit: u32, point: &[u8]) -> Option<bool> {
         let curve = Weierstrass::<L>::new(self)?;
         Some(curve.is_small_multiple(&curve.read(base)?, limit, &curve.read(point)?))
+    }
+
+    fn combine_in<const L: usize>(&self, u: &[u8], base: &[u8], v: &[u8], point: &[u8]) -> Option<Vec<u8>> {
+        let curve = Weierstrass::<L>::new(self)?;
+        let (x, y) = curve.combine(u, &curve.read(base)?, v, &curve.read(point)?).affine()?;
+        Some(curve.write(&x, &y))
     }
 
     fn multiply_in<const L: usize>(&self, base: &[u8], scalar: &[u8]) -> Option<Vec<u8>> {
@@ -207,6 +229,31 @@ impl<const L: usize> Weierstrass<L> {
                 sum = self.double(&sum);
                 if byte >> bit & 1 == 1 {
                     sum = self.add(&sum, base);
+                }
+            }
+        }
+        sum
+    }
+
+    /// Double and add for two scalars at once (Shamir's trick), from the most significant bit.
+    fn combine(&self, u: &[u8], base: &Affine<L>, v: &[u8], point: &Affine<L>) -> Jacobian<L> {
+        let one = Element::one(&self.field);
+        let mut sum = Jacobian { x: one, y: one, z: Element::zero(&self.field) };
+        let (u, v) = (significant(u), significant(v));
+        let length = u.len().max(v.len());
+        // The byte of a scalar at a place, as if both were written with the same length.
+        let at = |scalar: &[u8], place: usize| {
+            (place + scalar.len()).checked_sub(length).and_then(|place| scalar.get(place)).copied().unwrap_or(0)
+        };
+        for place in 0..length {
+            let (of_u, of_v) = (at(u, place), at(v, place));
+            for bit in (0..8).rev() {
+                sum = self.double(&sum);
+                if of_u >> bit & 1 == 1 {
+                    sum = self.add(&sum, base);
+                }
+                if of_v >> bit & 1 == 1 {
+                    sum = self.add(&sum, point);
                 }
             }
         }

@@ -13,7 +13,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
 use super::ber::{self, BIT_STRING, BerReader, INTEGER, SEQUENCE, Value};
-use super::public;
+use super::{public, signature};
 
 /// A certificate.
 #[derive(Debug)]
@@ -30,11 +30,12 @@ pub struct Certificate {
 pub fn read(der: &[u8]) -> Result<Certificate, Malformed> {
     let outer = BerReader::new(der).value(SEQUENCE, "Certificate")?;
     let mut parts = outer.children();
-    let mut tbs = parts.value(SEQUENCE, "tbsCertificate")?.children();
+    let signed = parts.value(SEQUENCE, "tbsCertificate")?;
+    let mut tbs = signed.children();
     let algorithm = parts.value(SEQUENCE, "signatureAlgorithm")?;
     let signature =
         algorithm.children().value(ber::OID, "algorithm").map_or_else(|_| String::new(), |v| ber::dotted(v.content));
-    parts.value(BIT_STRING, "signatureValue")?;
+    let value = parts.value(BIT_STRING, "signatureValue")?.content;
 
     let version = match tbs.optional(ber::context(0))? {
         Some(v) => v.children().value(INTEGER, "version")?.small().unwrap_or(0) + 1,
@@ -67,25 +68,38 @@ pub fn read(der: &[u8]) -> Result<Certificate, Malformed> {
         authority_key_id: None,
         signature,
         self_issued: subject.raw == issuer.raw,
+        signed: None,
     };
+    let mut all_read = true;
     while !tbs.is_empty() {
         let field = tbs.any()?;
         if field.tag == ber::context(3) {
             let mut list = field.children().value(SEQUENCE, "extensions")?.children();
             while !list.is_empty() {
-                extension(list.value(SEQUENCE, "Extension")?, &mut facts);
+                all_read &= extension(list.value(SEQUENCE, "Extension")?, &mut facts);
             }
         }
     }
+    let value = value.split_first().map_or(&[][..], |(_, value)| value);
+    facts.signed = signature::read(&algorithm, signed.raw, value, all_read && may_be_kept(&facts)).map(Box::new);
     Ok(Certificate { facts, public: public::from_spki(spki.raw).ok(), consumed: outer.raw.len() })
+}
+
+/// Whether the signed bytes may stay in memory and in facts: every extension has a structure of its own, so that there is
+/// no room for the bytes of a private key.
+fn may_be_kept(facts: &CertFacts) -> bool {
+    /// id-ce and id-pe of RFC 5280, and the timestamps of RFC 6962.
+    const ARCS: [&str; 3] = ["2.5.29.", "1.3.6.1.5.5.7.1.", "1.3.6.1.4.1.11129.2.4."];
+    facts.extensions.iter().all(|oid| ARCS.iter().any(|arc| oid.starts_with(arc)))
 }
 
 fn name(der: &[u8]) -> String {
     X509Name::from_der(der).map_or_else(|_| "(unreadable name)".to_owned(), |(_, name)| name.to_string())
 }
 
-fn extension(value: Value<'_>, facts: &mut CertFacts) {
-    let Ok((_, extension)) = X509Extension::from_der(value.raw) else { return };
+/// Reads an extension. False if it cannot be read.
+fn extension(value: Value<'_>, facts: &mut CertFacts) -> bool {
+    let Ok((_, extension)) = X509Extension::from_der(value.raw) else { return false };
     facts.extensions.push(extension.oid.to_id_string());
     match extension.parsed_extension() {
         ParsedExtension::BasicConstraints(basic) => {
@@ -104,6 +118,7 @@ fn extension(value: Value<'_>, facts: &mut CertFacts) {
         }
         _ => {}
     }
+    true
 }
 
 /// ExtKeyUsageSyntax as dotted OIDs, in order.

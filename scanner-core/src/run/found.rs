@@ -173,7 +173,10 @@ fn cost(occurrence: &Occurrence, previous: Option<&Occurrence>) -> u64 {
         Some(Identity::Public(half)) => 256 + half.spki.len(),
         _ => 0,
     };
-    let certificate = material.certificate.as_ref().map_or(0, |facts| 1024 + facts.subject.len() + facts.issuer.len());
+    let certificate = material.certificate.as_ref().map_or(0, |facts| {
+        let signed = facts.signed.as_ref().map_or(0, |signature| signature.length());
+        1024 + facts.subject.len() + facts.issuer.len() + signed
+    });
     let labels: usize = material.labels.iter().map(|label| 48 + label.text.len()).sum();
     let before = previous.and_then(|previous| previous.material.locked.as_ref());
     let locked = material.locked.as_ref().filter(|locked| !before.is_some_and(|before| before.is_shared_with(locked)));

@@ -165,7 +165,7 @@ pub(crate) struct UsedBy {
 /// Material of the run that is linked to a key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
-    /// `certificate_of`, `same_key`, `issued` or `opens`.
+    /// `certificate_of`, `same_key`, `issued`, `same_name` or `opens`.
     #[serde(with = "ids")]
     pub(crate) kind: LinkKind,
     pub(crate) text: Text,

@@ -119,8 +119,10 @@ words! {
         CertificateOf "certificate_of"
         /// The public key.
         SameKey "same_key"
-        /// A certificate that the key issued.
+        /// A certificate that the key issued: the signature was verified.
         Issued "issued"
+        /// A certificate whose issuer has the name of the key's certificate; the signature could not be verified.
+        SameName "same_name"
         /// The password that opens the key.
         Opens "opens"
     }

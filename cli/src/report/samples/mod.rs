@@ -48,6 +48,7 @@ fn certificate() -> CertFacts {
         authority_key_id: None,
         signature: "1.2.840.113549.1.1.11".into(),
         self_issued: false,
+        signed: None,
     }
 }
 
@@ -116,6 +117,7 @@ pub(crate) fn signing() -> radius::Finding {
         dated: true,
         uses: vec![Use { reference: line_of_use().into(), sure: Confidence::Path }],
         issued: vec![related.clone()],
+        same_name: Vec::new(),
         related: vec![related],
     }
 }
@@ -234,6 +236,7 @@ pub(crate) fn opaque() -> radius::Finding {
         dated: false,
         uses: Vec::new(),
         issued: Vec::new(),
+        same_name: Vec::new(),
     }
 }
 

@@ -57,6 +57,7 @@ fn facts(change: impl FnOnce(&mut CertFacts)) -> CertFacts {
         authority_key_id: None,
         signature: String::new(),
         self_issued: false,
+        signed: None,
     };
     change(&mut facts);
     facts

@@ -318,6 +318,7 @@ fn hashes_of_certificates() {
         authority_key_id: None,
         signature: signature.to_owned(),
         self_issued,
+        signed: None,
     };
     let (md5, sha1, sha256) = ("1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.113549.1.1.11");
     let (code, server) = ("1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.1");
