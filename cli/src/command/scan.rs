@@ -20,6 +20,7 @@ use keyradius_detectors::{Judging, open};
 use keyradius_git::Repositories;
 
 use super::history;
+use super::sources::sources;
 use super::tell::{self, Run};
 use crate::args::is_stdin;
 use crate::confine::Guard;
@@ -173,38 +174,6 @@ impl Outcome {
             interrupted: self.interrupted || facts.counts.interrupted,
         }
     }
-}
-
-/// Groups targets that are read together, because passwords are tried only within a group. A directory is a group of
-/// its own. All files, and all directories that overlap with another target, form one group. A group that contains the
-/// output file comes first.
-fn sources(plan: &Plan, output: &Output) -> Vec<Vec<PathBuf>> {
-    let full = |target: &PathBuf| plan.telling.directory.join(target).canonicalize().ok();
-    let places: Vec<Option<PathBuf>> = plan.targets.iter().map(full).collect();
-    let overlaps = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
-    let mut together = Vec::new();
-    let mut alone = Vec::new();
-    for (index, (target, place)) in plan.targets.iter().zip(&places).enumerate() {
-        let others =
-            places.iter().enumerate().filter(|(other, _)| *other != index).filter_map(|(_, other)| other.as_ref());
-        match place.as_ref().filter(|place| !is_stdin(target) && place.is_dir()) {
-            Some(place) if !{ others }.any(|other| overlaps(place, other)) => alone.push(vec![target.clone()]),
-            _ => together.push(target.clone()),
-        }
-    }
-    if !together.is_empty() {
-        alone.push(together);
-    }
-    let output = match output {
-        Output::Target(target) => target.directory().and_then(|directory| full(&directory.to_owned())),
-        Output::Stdout => None,
-    };
-    let has_output = |source: &Vec<PathBuf>| {
-        let mut places = source.iter().filter_map(full);
-        output.as_ref().is_some_and(|output| places.any(|place| output.starts_with(place)))
-    };
-    alone.sort_by_key(|source| !has_output(source));
-    alone
 }
 
 /// On the first Ctrl-C (or SIGTERM, or SIGHUP), ends the run in order; on the second, exits immediately.
