@@ -298,7 +298,7 @@ pub(crate) fn report() -> Report {
         until: "2027-01-31".parse().ok(),
     };
     let allowed = radius::Finding { id: "kr1:00000000000000aa".into(), ..opaque() };
-    let gap = Gap { origin: Origin::file("root.key"), reason: Reason::Permission, detail: "denied".into() };
+    let gap = Gap::new(Origin::file("root.key"), Reason::Permission, "denied".into());
     let public = [Occurrence { offset: 99, ..signing().related.remove(0) }];
     let allowed_secret = radius::SecretFinding { id: "kr1:00000000000000dd".into(), ..secrets().remove(1) };
     let today = "2026-11-20".parse().expect("a date");
