@@ -30,7 +30,7 @@ use crate::out;
 use crate::plan::{Output, Plan};
 use crate::progress::ProgressLine;
 use crate::report::model::Tool;
-use crate::report::{Format, json};
+use crate::report::{Format, build, json};
 
 /// Scans and reports; returns the exit code.
 pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
@@ -52,7 +52,8 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
             plan.telling.jobs.count
         ));
     }
-    let run = Run { facts, roots: targets, began, ended };
+    let reading = vec![build::reading(Some(&plan.reading), plan.passwords, &plan.limits)];
+    let run = Run { facts, roots: targets, reading, began, ended };
     tell::tell(plan.telling, run, &|| progress.cancelled.load(Relaxed), began_at)
 }
 
@@ -117,6 +118,7 @@ fn write_facts(mut plan: Plan, progress: &Arc<Progress>, began_at: Instant) -> R
         rules: facts::rules(&plan.search.knowledge()),
         limits: plan.limits,
         passwords: plan.passwords,
+        reading: Some(plan.reading.clone()),
         join_key: plan.join_key.as_ref().map(JoinKey::id),
         targets: plan.targets.iter().cloned().map(PlainPath).collect(),
         started: plan.telling.clock.started.as_second(),

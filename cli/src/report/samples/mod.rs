@@ -16,7 +16,7 @@ use keyradius_judgement::known::Class;
 use keyradius_judgement::{self as radius, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 
 use super::build;
-use super::model::{Coverage, Finding, Id as _, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Id as _, Locked, Notice, Options, Reading, Report, SCHEMA, Scan, Summary, Tool};
 use super::records::Records;
 use crate::allow::Allowance;
 
@@ -345,6 +345,23 @@ pub(crate) fn empty() -> Report {
             interrupted: false,
             exit_code: 0,
             targets: vec![".".into()],
+            options: Some(Options {
+                reading: vec![Reading {
+                    history: Some("main..topic".into()),
+                    since: Some("90d".into()),
+                    only: None,
+                    one_file_system: false,
+                    passwords: true,
+                    limits: [("max_depth".into(), Some(3)), ("max_expanded".into(), None)].into(),
+                }],
+                fail_on: "any".into(),
+                strict: false,
+                exit_zero: false,
+                config: Some("../keyradius.toml".into()),
+                inline_allow: true,
+                known_keys: vec!["lost.pem".into()],
+                badkeys_blocklist: None,
+            }),
         },
         summary: Summary {
             signing_keys: 0,
