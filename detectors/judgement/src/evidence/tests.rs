@@ -70,13 +70,12 @@ fn certificate(number: u8, facts: CertFacts) -> Occurrence {
 
 /// Tables with one role and one entry.
 fn tables(conditions: &str) -> Tables {
-    let role = "[[role]]\nid='unknown'\ntitle='t'\ntier='T3'\nsigns=false\ntrusted_by='b'\nnext='n'\nexpiry='none'\n\
-                revocation='D'\nold_signatures='o'\n";
-    let evidence = format!(
-        "[[evidence]]\nrole='unknown'\nweight=30\ngroup='text'\ntext='x'\n{conditions}\n[test]\nwords=[]\n[stages]\n\
-         words=[]\n"
+    let role = format!(
+        "title='t'\ntier='T3'\nsigns=false\nsarif='s'\ntrusted_by='b'\nnext='n'\nexpiry='none'\nrevocation='D'\n\
+         old_signatures='o'\n[[evidence]]\nweight=30\ngroup='text'\ntext='x'\n{conditions}\n"
     );
-    Tables::read(role, &evidence).expect(conditions)
+    let words = "[test]\nwords=[]\n[stages]\nwords=[]\n";
+    Tables::read([("unknown", role.as_str())].into_iter(), words).expect(conditions)
 }
 
 fn weighed(occurrences: Vec<Occurrence>, tables: &Tables) -> Vec<Evidence> {
