@@ -376,6 +376,9 @@ fn shapes_of_files() {
             "wallet 60; ",
         ),
         ("a.xml", |m| m.format = "android_keybox", "device_attestation 60; "),
+        ("src/Acme.snk", |m| m.format = "capi", "strong_name 90; "),
+        ("src/acme.SNK", |m| m.format = "pkcs1", "strong_name 30; "),
+        ("src/acme.key", |m| m.format = "capi", "unknown 0; "),
         ("efi/PK.key", |_| (), "boot_root 30; "),
         ("a/b.pem", |_| (), "unknown 0; "),
     ] {
