@@ -12,6 +12,15 @@ pub(crate) enum Only {
     Signing,
 }
 
+impl Only {
+    /// The value of the flag.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Signing => "signing",
+        }
+    }
+}
+
 /// Findings below this severity (in tenths) are notes: reported, but failing a scan only under a severity `--fail-on`.
 pub(crate) const NOTE_BELOW: i32 = keyradius_judgement::rank::NOTE;
 
@@ -50,6 +59,17 @@ impl FailOn {
                 .map(Self::Severity)
                 .ok_or("expected any, signing, none, T0 to T4, or a severity from 0.0 to 10.0")?,
         })
+    }
+
+    /// The choice as [`Self::parse`] reads it.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::None => "none".to_owned(),
+            Self::Any => "any".to_owned(),
+            Self::Signing => "signing".to_owned(),
+            Self::Tier(tier) => tier.id().to_owned(),
+            Self::Severity(tenths) => format!("{}.{}", tenths / 10, tenths % 10),
+        }
     }
 
     /// Whether a finding makes the scan fail.
@@ -96,6 +116,7 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(FailOn::parse(text).ok(), meant, "{text}");
+            assert!(meant.is_none_or(|choice| FailOn::parse(&choice.text()) == Ok(choice)), "{text}");
         }
     }
 

@@ -86,6 +86,15 @@ impl Since {
         ago.map(Self::Ago).ok_or_else(|| "expected a day such as 2026-01-31, a time, or an age such as 90d".to_owned())
     }
 
+    /// The moment as a report repeats it: the time in RFC 3339, UTC, or the age in hours or days.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::At(seconds) => moment::text(seconds),
+            Self::Ago(seconds) if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
+            Self::Ago(seconds) => format!("{}h", seconds / 3_600),
+        }
+    }
+
     /// The moment in seconds since 1970.
     pub(crate) fn seconds(self, now: Timestamp) -> i64 {
         match self {

@@ -26,7 +26,7 @@ impl Source for Mailbox {
             let origin = Origin::file(*name);
             match letter {
                 Some(letter) => windows.feed(&mut letter.as_slice() as &mut dyn Read, &origin, to),
-                None => to.run.gap(Gap { origin, reason: Reason::ReadError, detail: "not on the server".to_owned() }),
+                None => to.run.gap(Gap::new(origin, Reason::ReadError, "not on the server".to_owned())),
             }
         }
         Ok(())

@@ -161,12 +161,28 @@ pub struct Header {
     pub limits: Limits,
     /// Whether passwords were tried.
     pub passwords: bool,
+    /// What was read of the targets; `None` in facts of versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// Identifier of the [`JoinKey`]; without one, ordinary secrets are identified by their places.
     pub join_key: Option<String>,
     /// What was scanned.
     pub targets: Vec<PlainPath>,
     /// When the run began, seconds since 1970.
     pub started: i64,
+}
+
+/// What was read of the targets, in the words of the command line. A report repeats it; nothing else depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The part of each git history: `all`, `head`, `none`, `A..B` or `A...B`.
+    pub history: String,
+    /// The time or age of the oldest commits.
+    pub since: Option<String>,
+    /// The kind that was searched for, if not all.
+    pub only: Option<String>,
+    /// Whether other file systems below a target were skipped.
+    pub one_file_system: bool,
 }
 
 /// The last record: its presence shows that the facts are complete.

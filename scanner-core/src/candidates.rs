@@ -161,14 +161,14 @@ impl LeftOut {
         let origin = copies.peek()?.origin.clone();
         if self.from.is_some() {
             let detail = format!("{} passwords of this run were not kept: more than {} MiB", self.count, MAX >> 20);
-            return Some(Gap { origin, reason: Reason::NearPasswordsNotTried, detail });
+            return Some(Gap::new(origin, Reason::NearPasswordsNotTried, detail));
         }
         let beside = copies.find(|copy| {
             let place = copy.origin.location();
             self.contains(place.parent().unwrap_or(Path::new("")))
         })?;
         let detail = "a file beside it is too large to be read for passwords, or contains too many".to_owned();
-        Some(Gap { origin: beside.origin.clone(), reason: Reason::NearPasswordsNotTried, detail })
+        Some(Gap::new(beside.origin.clone(), Reason::NearPasswordsNotTried, detail))
     }
 }
 

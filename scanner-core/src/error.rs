@@ -162,6 +162,22 @@ pub struct Gap {
     /// The operating system's message, the limit that was exceeded, or the name of the detector. Never bytes of the
     /// input.
     pub detail: String,
+    /// Whether the gap summarises gaps of several inputs, of which `origin` is only the first. Not part of facts: whoever
+    /// reads them keeps all gaps.
+    #[serde(skip)]
+    pub of_many: bool,
+}
+
+impl Gap {
+    /// A gap at one place.
+    pub const fn new(origin: Origin, reason: Reason, detail: String) -> Self {
+        Self { origin, reason, detail, of_many: false }
+    }
+
+    /// A gap that summarises those of several inputs; `first` is the first of them.
+    pub const fn of_many(first: Origin, reason: Reason, detail: String) -> Self {
+        Self { origin: first, reason, detail, of_many: true }
+    }
 }
 
 /// A source that cannot be used at all.

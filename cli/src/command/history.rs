@@ -65,5 +65,5 @@ fn has_history(directory: &Path) -> bool {
 }
 
 fn gap(target: &Path, detail: String) -> Gap {
-    Gap { origin: Origin::file(target), reason: Reason::TargetUnread, detail }
+    Gap::new(Origin::file(target), Reason::TargetUnread, detail)
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use keyradius_core::blob::printable_path;
-use keyradius_detectors::facts::{self, End, Facts, FactsError, Header};
+use keyradius_detectors::facts::{self, End, Facts, FactsError, Header, Reading};
 
 use super::tell::{self, Run};
 use crate::args::is_stdin;
@@ -17,6 +17,7 @@ use crate::exit::plain;
 use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::plan::JudgePlan;
+use crate::report::build;
 use crate::report::model::Tool;
 
 /// Reads, joins, judges and reports facts; returns the exit code.
@@ -53,7 +54,15 @@ pub(crate) fn run(plan: JudgePlan, guard: Guard) -> Result<Exit, Failure> {
     } else {
         times(headers.iter().map(|(_, header)| header.started).min(), ends.iter().map(|end| end.finished).max())
     };
-    tell::tell(plan.telling, Run { facts: all, roots: once(roots), began, ended }, &|| false, clock)
+    let mut reading = Vec::new();
+    for (_, header) in &headers {
+        let one = build::reading(header.reading.as_ref(), header.passwords, &header.limits);
+        if !reading.contains(&one) {
+            reading.push(one);
+        }
+    }
+    let run = Run { facts: all, roots: once(roots), reading, began, ended };
+    tell::tell(plan.telling, run, &|| false, clock)
 }
 
 fn read(path: &Path, here: &Path, room: &mut u64) -> Result<(Header, Facts, End), Failure> {
@@ -91,6 +100,12 @@ fn differences(headers: &[(&PathBuf, Header)]) -> Vec<String> {
     let of = |value: &dyn Fn(&Header) -> String| headers.iter().map(|(_, header)| value(header)).collect();
     differ("versions of keyradius", of(&|header| plain_text(&header.version)));
     differ("rules", of(&|header| plain_text(&header.rules)));
+    differ(
+        "options of reading",
+        of(&|header| {
+            header.reading.as_ref().map_or_else(|| "unknown".to_owned(), |reading| plain_text(&words(reading)))
+        }),
+    );
     differ("limits", of(&|header| format!("{:?}", header.limits)));
     differ("password settings", of(&|header| if header.passwords { "tried" } else { "not tried" }.to_owned()));
     differ(
@@ -102,6 +117,14 @@ fn differences(headers: &[(&PathBuf, Header)]) -> Vec<String> {
         lines.push(format!("{path} was made by keyradius {version}, and is judged by {}", Tool::VERSION));
     }
     lines
+}
+
+/// The options of reading that differ from the default.
+fn words(reading: &Reading) -> String {
+    let of = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name}={value}"));
+    let one_file_system = reading.one_file_system.then(|| "one-file-system".to_owned());
+    let all = [Some(format!("history={}", reading.history)), of("since", &reading.since), of("only", &reading.only)];
+    all.into_iter().flatten().chain(one_file_system).collect::<Vec<_>>().join(",")
 }
 
 /// Up to 40 visible ASCII characters of a header's text, which may be untrusted.

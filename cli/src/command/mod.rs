@@ -10,5 +10,6 @@ pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;
+mod sources;
 mod tell;
 pub(crate) mod version;

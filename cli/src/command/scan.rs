@@ -20,6 +20,7 @@ use keyradius_detectors::{Judging, open};
 use keyradius_git::Repositories;
 
 use super::history;
+use super::sources::sources;
 use super::tell::{self, Run};
 use crate::args::is_stdin;
 use crate::confine::Guard;
@@ -29,7 +30,7 @@ use crate::out;
 use crate::plan::{Output, Plan};
 use crate::progress::ProgressLine;
 use crate::report::model::Tool;
-use crate::report::{Format, json};
+use crate::report::{Format, build, json};
 
 /// Scans and reports; returns the exit code.
 pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
@@ -51,7 +52,8 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
             plan.telling.jobs.count
         ));
     }
-    let run = Run { facts, roots: targets, began, ended };
+    let reading = vec![build::reading(Some(&plan.reading), plan.passwords, &plan.limits)];
+    let run = Run { facts, roots: targets, reading, began, ended };
     tell::tell(plan.telling, run, &|| progress.cancelled.load(Relaxed), began_at)
 }
 
@@ -116,6 +118,7 @@ fn write_facts(mut plan: Plan, progress: &Arc<Progress>, began_at: Instant) -> R
         rules: facts::rules(&plan.search.knowledge()),
         limits: plan.limits,
         passwords: plan.passwords,
+        reading: Some(plan.reading.clone()),
         join_key: plan.join_key.as_ref().map(JoinKey::id),
         targets: plan.targets.iter().cloned().map(PlainPath).collect(),
         started: plan.telling.clock.started.as_second(),
@@ -173,38 +176,6 @@ impl Outcome {
             interrupted: self.interrupted || facts.counts.interrupted,
         }
     }
-}
-
-/// Groups targets that are read together, because passwords are tried only within a group. A directory is a group of
-/// its own. All files, and all directories that overlap with another target, form one group. A group that contains the
-/// output file comes first.
-fn sources(plan: &Plan, output: &Output) -> Vec<Vec<PathBuf>> {
-    let full = |target: &PathBuf| plan.telling.directory.join(target).canonicalize().ok();
-    let places: Vec<Option<PathBuf>> = plan.targets.iter().map(full).collect();
-    let overlaps = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
-    let mut together = Vec::new();
-    let mut alone = Vec::new();
-    for (index, (target, place)) in plan.targets.iter().zip(&places).enumerate() {
-        let others =
-            places.iter().enumerate().filter(|(other, _)| *other != index).filter_map(|(_, other)| other.as_ref());
-        match place.as_ref().filter(|place| !is_stdin(target) && place.is_dir()) {
-            Some(place) if !{ others }.any(|other| overlaps(place, other)) => alone.push(vec![target.clone()]),
-            _ => together.push(target.clone()),
-        }
-    }
-    if !together.is_empty() {
-        alone.push(together);
-    }
-    let output = match output {
-        Output::Target(target) => target.directory().and_then(|directory| full(&directory.to_owned())),
-        Output::Stdout => None,
-    };
-    let has_output = |source: &Vec<PathBuf>| {
-        let mut places = source.iter().filter_map(full);
-        output.as_ref().is_some_and(|output| places.any(|place| output.starts_with(place)))
-    };
-    alone.sort_by_key(|source| !has_output(source));
-    alone
 }
 
 /// On the first Ctrl-C (or SIGTERM, or SIGHUP), ends the run in order; on the second, exits immediately.

@@ -18,7 +18,7 @@ use crate::confine::Guard;
 use crate::draft::Writer;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
-use crate::plan::{Output, Telling};
+use crate::plan::{Inputs, Output, Telling};
 use crate::report::model::{self, Coverage, Id as _, Notice, SCHEMA, Scan, Tool, Word};
 use crate::report::records::Records;
 use crate::report::words::escape;
@@ -30,6 +30,8 @@ pub(super) struct Run {
     pub(super) facts: Facts,
     /// The targets of the run.
     pub(super) roots: Vec<PathBuf>,
+    /// What was read of the targets, in each different way.
+    pub(super) reading: Vec<model::Reading>,
     /// When the run began.
     pub(super) began: Timestamp,
     /// When the run ended.
@@ -75,7 +77,7 @@ pub(super) fn tell(
 
 /// Judges the facts of a run, and builds its report.
 fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Report, Exit) {
-    let Run { mut facts, roots, began, ended } = run;
+    let Run { mut facts, roots, reading, began, ended } = run;
     let counts = std::mem::take(&mut facts.counts);
     let repositories = std::mem::take(&mut facts.repositories);
     let judging = Judging {
@@ -136,6 +138,7 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
             interrupted,
             exit_code: exit.code(),
             targets: roots.iter().map(|target| printable_path(target).into()).collect(),
+            options: Some(options(telling, reading)),
         },
         summary: model::Summary {
             signing_keys,
@@ -178,6 +181,22 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
             .collect(),
     };
     (report, exit)
+}
+
+/// The options of a run that decide what was read and judged.
+fn options(telling: &Telling, reading: Vec<model::Reading>) -> model::Options {
+    let Inputs { config, inline_allow, known_keys, badkeys_blocklist } = &telling.inputs;
+    let shown = |path: &PathBuf| model::Text::from(printable_path(path));
+    model::Options {
+        reading,
+        fail_on: telling.fail_on.text().into(),
+        strict: telling.strict,
+        exit_zero: telling.exit_zero,
+        config: config.as_ref().map(shown),
+        inline_allow: *inline_allow,
+        known_keys: known_keys.iter().map(shown).collect(),
+        badkeys_blocklist: badkeys_blocklist.as_ref().map(shown),
+    }
 }
 
 /// For each place of a finding, what allows it; empty if nothing allows any place.

@@ -258,7 +258,7 @@ pub(crate) fn origin_of(oid: &str) -> Origin {
 }
 
 fn gap(run: &Run<'_>, oid: &str, detail: &str) {
-    run.gap(Gap { origin: origin_of(oid), reason: Reason::ReadError, detail: detail.to_owned() });
+    run.gap(Gap::new(origin_of(oid), Reason::ReadError, detail.to_owned()));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

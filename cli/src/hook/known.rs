@@ -19,12 +19,6 @@ use crate::report::words::{self, escape};
 /// Number of inputs that are named for each format that was not opened.
 const NAMED: usize = 5;
 
-/// Whether a gap summarises gaps of several objects ("and 5 more from here on"). Its origin is only the first of these
-/// objects, so it must be kept even if that object is not part of the push.
-fn is_of_many(gap: &Gap) -> bool {
-    gap.detail.starts_with("and ") && !gap.detail.ends_with(" in it")
-}
-
 /// The content of scanned objects. Every origin is an object id, without a path.
 #[derive(Debug, Default)]
 pub(crate) struct Scanned {
@@ -95,8 +89,10 @@ impl Scanned {
     /// Drops the results of objects for which `counts` is `false`.
     pub(crate) fn retain(&mut self, counts: &dyn Fn(&str) -> bool) {
         self.occurrences.retain(|occurrence| counts(&oid(&occurrence.origin)));
-        self.gaps.retain(|gap| is_of_many(gap) || counts(&oid(&gap.origin)));
-        self.deliberate.retain(|gap| is_of_many(gap) || counts(&oid(&gap.origin)));
+        // The object of a gap of many is only the first: the others may be part of the push.
+        let keeps = |gap: &Gap| gap.of_many || counts(&oid(&gap.origin));
+        self.gaps.retain(keeps);
+        self.deliberate.retain(keeps);
         self.notes.retain(|note| counts(&note.oid));
         for (count, places) in self.unopened.values_mut() {
             // If there are more inputs than places kept, the objects of the others are unknown, so all are kept.
@@ -251,12 +247,12 @@ mod tests {
     #[test]
     fn gaps_of_several_objects_are_always_kept() {
         let gap =
-            |detail: &str| Gap { origin: Origin::file("old"), reason: Reason::TooMany, detail: detail.to_owned() };
-        let gaps = ["and 5 more from here on", "and 5 more private keys than fit into memory", "and 5 more in it", "x"];
-        let mut scanned = Scanned { gaps: gaps.map(gap).to_vec(), ..Scanned::default() };
+            |gap: fn(Origin, Reason, String) -> Gap| gap(Origin::file("old"), Reason::TooMany, "and 5 more".into());
+        let (one, many) = (gap(Gap::new), gap(Gap::of_many));
+        let gaps = vec![one.clone(), many.clone(), one];
+        let mut scanned = Scanned { gaps: gaps.clone(), deliberate: gaps, ..Scanned::default() };
         scanned.retain(&|_| false);
-        let kept: Vec<&str> = scanned.gaps.iter().map(|gap| gap.detail.as_str()).collect();
-        assert_eq!(kept, gaps[..2]);
+        assert_eq!((scanned.gaps, scanned.deliberate), (vec![many.clone()], vec![many]));
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use keyradius_core::blob::printable_path;
-use keyradius_core::hex::hex;
 use keyradius_core::material::Identity;
 use keyradius_judgement::KnownKeys;
-use sha2::{Digest, Sha256};
+use keyradius_judgement::known::{Class, Known};
 
 use crate::bounded;
 use crate::exit::Failure;
@@ -29,8 +28,8 @@ impl Lists {
         };
         for path in files {
             let text = bounded::text(&here.join(path), bounded::LIST).map_err(|error| unreadable(path, &error))?;
-            let list = if text.contains("-----BEGIN ") { of_pem(&text, path) } else { Ok(text) };
-            list.and_then(|list| keys.add(&list)).map_err(|what| {
+            let added = if text.contains("-----BEGIN ") { add_pem(&mut keys, &text, path) } else { keys.add(&text) };
+            added.map_err(|what| {
                 Failure::new(format!("--known-keys {}: {what}", printable_path(path))).hint(
                     "name public keys or certificates in PEM, or a list in the format of \
                      detectors/judgement/data/known-keys.tsv: tab-separated columns, named in the first line",
@@ -53,10 +52,10 @@ impl Lists {
     }
 }
 
-/// The list of the public keys and certificates in a PEM file, as leaked keys named after the file.
-fn of_pem(text: &str, path: &Path) -> Result<String, String> {
-    let name = printable_path(Path::new(path.file_name().unwrap_or(path.as_os_str()))).replace('\t', " ");
-    let mut list = String::from("spki_sha256\tclass\tlabel\tsource\n");
+/// Adds the public keys and certificates in a PEM file, as leaked keys named after the file. `Err` names the block and
+/// what is wrong with it.
+fn add_pem(keys: &mut KnownKeys, text: &str, path: &Path) -> Result<(), String> {
+    let name = printable_path(Path::new(path.file_name().unwrap_or(path.as_os_str())));
     for (number, block) in pem::parse_many(text).map_err(|error| error.to_string())?.into_iter().enumerate() {
         let what = format!("block {} ({})", number + 1, block.tag());
         if block.tag().contains("PRIVATE KEY") {
@@ -64,13 +63,19 @@ fn of_pem(text: &str, path: &Path) -> Result<String, String> {
         }
         let found = keyradius_detectors::engine().bytes(&name, block.contents()).occurrences;
         let half = found.iter().find_map(|occurrence| match &occurrence.material.identity {
-            Some(Identity::Public(half)) => Some(hex(&Sha256::digest(&half.spki))),
+            Some(Identity::Public(half)) => Some(half),
             _ => None,
         });
         let half = half.ok_or_else(|| format!("{what} is neither a public key nor a certificate that can be read"))?;
-        list.extend([half.as_str(), "\tleaked_product\t", &name, "\t--known-keys\n"]);
+        let known = Known {
+            class: Class::LeakedProduct,
+            role: String::new(),
+            label: name.clone(),
+            source: "--known-keys".to_owned(),
+        };
+        keys.add_key(half, known);
     }
-    Ok(list)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -86,16 +91,29 @@ mod tests {
 
     #[test]
     fn public_keys_in_pem_are_a_list() {
-        let list = of_pem(&public(), Path::new("lost/k.pem")).expect("a list");
-        let row = list.lines().nth(1).expect("a row");
-        assert!(row.ends_with("\tleaked_product\tk.pem\t--known-keys"), "{row}");
-        assert!(KnownKeys::default().add(&list).is_ok());
+        let mut keys = KnownKeys::default();
+        add_pem(&mut keys, &public(), Path::new("lost/k.pem")).expect("a list");
+        let known = Known {
+            class: Class::LeakedProduct,
+            role: String::new(),
+            label: "k.pem".to_owned(),
+            source: "--known-keys".to_owned(),
+        };
+        let block = pem::parse(public()).expect("PEM");
+        let found = keyradius_detectors::engine().bytes("k.der", block.contents()).occurrences;
+        let Some(Identity::Public(half)) = &found.first().expect("a key").material.identity else {
+            panic!("a public key")
+        };
+        assert_eq!((keys.entries(), keys.key(half).as_ref()), (&[known.clone()][..], Some(&known)));
+        // The first of two lists counts.
+        add_pem(&mut keys, &public(), Path::new("again.pem")).expect("a list");
+        assert_eq!(keys.key(half), Some(known));
         for (text, said) in [
             (public().replace("PUBLIC", "PRIVATE"), "block 1 (PRIVATE KEY) is a private key"),
             (public().replace("MCow", "MCox"), "neither a public key nor a certificate"),
             (public().replace("-----END", "-----ENG"), ""),
         ] {
-            let told = of_pem(&text, Path::new("k.pem"));
+            let told = add_pem(&mut KnownKeys::default(), &text, Path::new("k.pem"));
             assert!(told.as_ref().is_err_and(|what| what.contains(said)) || said.is_empty(), "{told:?}");
         }
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use keyradius_core::blob::printable_path;
 use keyradius_core::budget::Limits;
-use keyradius_detectors::facts::JoinKey;
+use keyradius_detectors::facts::{JoinKey, Reading};
 use keyradius_git::{History, Selection};
 
 use crate::args::{ScanArgs, When, is_stdin};
@@ -23,11 +23,12 @@ use crate::exit::{Failure, plain};
 use crate::moment;
 use crate::revisions::Libgit2;
 use crate::surroundings::Surroundings;
+use crate::units::Since;
 
 pub(crate) use lists::Lists;
 pub(crate) use report::{DiffPlan, ReportPlan};
 pub(crate) use search::Search;
-pub(crate) use telling::{JudgePlan, Telling};
+pub(crate) use telling::{Inputs, JudgePlan, Telling};
 
 /// The checked settings of a scan.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) progress: bool,
     /// Limits of the engine.
     pub(crate) limits: Limits,
+    /// What is read of the targets, in words.
+    pub(crate) reading: Reading,
     /// Whether other file systems below a target are skipped.
     pub(crate) one_file_system: bool,
     /// Which part of each git history is read, and how.
@@ -86,6 +89,7 @@ impl Plan {
         let quiet = args.tell.out.quiet;
         let (telling, config) = Telling::new(args.tell, &targets, around)?;
         let join_key = args.join_key.as_deref().map(|path| join_key(path, &around.directory)).transpose()?;
+        let one_file_system = args.one_file_system || config.one_file_system;
         Ok(Self {
             targets,
             progress: !quiet
@@ -95,7 +99,13 @@ impl Plan {
                     When::Auto => around.stderr_terminal && !around.ci && !around.dumb,
                 },
             limits: args.limits.over(&config.limits),
-            one_file_system: args.one_file_system || config.one_file_system,
+            reading: Reading {
+                history: args.history.clone().unwrap_or_default().to_string(),
+                since: args.since.map(Since::text),
+                only: args.only.map(|only| only.name().to_owned()),
+                one_file_system,
+            },
+            one_file_system,
             ceilings: around
                 .variables
                 .get("GIT_CEILING_DIRECTORIES")
@@ -159,17 +169,34 @@ fn check_target(target: &Path, directory: &Path) -> Result<(), Failure> {
     })
 }
 
-fn load_config(named: Option<&Path>, no_config: bool, targets: &[PathBuf], here: &Path) -> Result<Config, Failure> {
+/// Reads the configuration. Also returns its path: as typed, or relative to `here`.
+fn load_config(
+    named: Option<&Path>,
+    no_config: bool,
+    targets: &[PathBuf],
+    here: &Path,
+) -> Result<(Config, Option<PathBuf>), Failure> {
     if no_config {
-        return Ok(Config::default());
+        return Ok((Config::default(), None));
     }
     match named {
-        Some(path) => Config::read(&here.join(path), path, true),
+        Some(path) => Ok((Config::read(&here.join(path), path, true)?, Some(path.to_owned()))),
         None => match config::find(here, targets) {
-            Some(path) => Config::read(&path, path.strip_prefix(here).unwrap_or(&path), false),
-            None => Ok(Config::default()),
+            Some(path) => {
+                let config = Config::read(&path, path.strip_prefix(here).unwrap_or(&path), false)?;
+                Ok((config, Some(from_here(&path, here))))
+            }
+            None => Ok((Config::default(), None)),
         },
     }
+}
+
+/// The path of a file in `here` or above it, relative to `here`: the same on every machine.
+fn from_here(path: &Path, here: &Path) -> PathBuf {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return path.to_owned() };
+    let Ok(below) = here.strip_prefix(directory) else { return path.to_owned() };
+    let ups = below.components().map(|_| "..");
+    ups.collect::<PathBuf>().join(name)
 }
 
 /// The clock of a run. `SOURCE_DATE_EPOCH` freezes it at that time, `--reproducible` alone at the start of 1970.
@@ -310,6 +337,18 @@ mod tests {
             };
             let plan = Plan::new(args, &around).expect("a plan");
             assert_eq!(plan.progress, shown, "terminal {terminal} ci {ci} {progress:?} quiet {quiet}");
+        }
+    }
+
+    #[test]
+    fn configurations_above_are_named_relative_to_the_directory() {
+        for (path, shown) in [
+            ("/a/b/keyradius.toml", "keyradius.toml"),
+            ("/a/keyradius.toml", "../keyradius.toml"),
+            ("/keyradius.toml", "../../keyradius.toml"),
+            ("/c/keyradius.toml", "/c/keyradius.toml"),
+        ] {
+            assert_eq!(from_here(Path::new(path), Path::new("/a/b")), Path::new(shown));
         }
     }
 

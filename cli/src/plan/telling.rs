@@ -41,13 +41,29 @@ pub(crate) struct Telling {
     pub(crate) lists: Lists,
     /// The times that the report uses.
     pub(crate) clock: Clock,
+    /// The files and marks that decide what is allowed or known.
+    pub(crate) inputs: Inputs,
+}
+
+/// The files and marks that decide what is allowed or known, for the report.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inputs {
+    /// The configuration, as typed or relative to the current directory.
+    pub(crate) config: Option<PathBuf>,
+    /// Whether marks beside keys are obeyed.
+    pub(crate) inline_allow: bool,
+    /// The user's own lists of known keys, as typed.
+    pub(crate) known_keys: Vec<PathBuf>,
+    /// The block list of the badkeys project, as typed.
+    pub(crate) badkeys_blocklist: Option<PathBuf>,
 }
 
 impl Telling {
     /// Combines the arguments with the configuration for the targets. Also returns the configuration, for the settings
     /// that are not about reporting.
     pub(super) fn new(args: TellArgs, targets: &[PathBuf], around: &Surroundings) -> Result<(Self, Config), Failure> {
-        let mut config = load_config(args.config.as_deref(), args.no_config, targets, &around.directory)?;
+        let (mut config, config_path) =
+            load_config(args.config.as_deref(), args.no_config, targets, &around.directory)?;
         let mut clock = clock(args.reproducible, around)?;
         clock.today = args.today.unwrap_or(clock.today);
         let lists = Lists::read(&args.known_keys, args.badkeys_blocklist.as_deref(), &around.directory)?;
@@ -57,6 +73,12 @@ impl Telling {
             Marks::Off
         } else {
             Marks::around(&around.directory)
+        };
+        let inputs = Inputs {
+            config: config_path,
+            inline_allow: !matches!(marks, Marks::Off),
+            known_keys: args.known_keys,
+            badkeys_blocklist: args.badkeys_blocklist,
         };
         let telling = Self {
             directory: around.directory.clone(),
@@ -71,6 +93,7 @@ impl Telling {
             allow: std::mem::take(&mut config.allow).obeying(marks),
             lists,
             clock,
+            inputs,
         };
         Ok((telling, config))
     }

@@ -2,21 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use keyradius_core::blob::{Origin, printable_path};
+use keyradius_core::budget::Limits;
 use keyradius_core::error;
 use keyradius_core::hex::hex;
 use keyradius_core::material::{self, CertFacts, Identity, Material};
 use keyradius_core::repository;
+use keyradius_detectors::facts;
 use keyradius_judgement::rules::{self, Rules};
 use keyradius_judgement::{self as radius, RoleScore, playbook};
 
 use super::model::{
     Algorithm, Allowance, AllowedBy, Certificate, Command, Commit, Evidence, Exposure, Finding, FindingKind, Gap, Git,
     Heading, Id as _, Key, KeyUsage, Known, Label, Link, LinkKind, Modifier, Occurrence, Opened, Place, Playbook,
-    Protection, Public, PublicPlace, Reference, Related, Repository, Role, Rule, Secret, SecretKind, Section, Spot,
-    Step, Tenths, Text, UsedBy, Weakness, Word,
+    Protection, Public, PublicPlace, Reading, Reference, Related, Repository, Role, Rule, Secret, SecretKind, Section,
+    Spot, Step, Tenths, Text, UsedBy, Weakness, Word,
 };
 use crate::allow;
 use crate::moment;
@@ -82,6 +85,41 @@ pub(crate) fn secret(finding: &radius::SecretFinding, allowed: &[Option<allow::A
         user_rule: facts.by_user,
         occurrences: finding.occurrences.iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
     }
+}
+
+/// What was read of the targets; of the limits, those that differ from the default.
+pub(crate) fn reading(reading: Option<&facts::Reading>, passwords: bool, limits: &Limits) -> Reading {
+    let text = |text: &Option<String>| text.as_deref().map(Text::from);
+    Reading {
+        history: reading.map(|reading| reading.history.as_str().into()),
+        since: reading.and_then(|reading| text(&reading.since)),
+        only: reading.and_then(|reading| text(&reading.only)),
+        one_file_system: reading.is_some_and(|reading| reading.one_file_system),
+        passwords,
+        limits: changed(limits),
+    }
+}
+
+/// The limits that differ from the default, by the name of their flag.
+fn changed(limits: &Limits) -> BTreeMap<Word, Option<u64>> {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let named = |limits: &Limits| {
+        [
+            ("max_file_size", limits.max_bytes),
+            ("max_expanded", limits.max_unpacked),
+            ("max_expanded_text", limits.max_expanded),
+            ("max_ratio", limits.max_ratio),
+            ("max_members", limits.max_entries),
+            ("max_held", limits.max_held),
+            ("max_depth", limits.max_depth.into()),
+            ("timeout_per_file_ms", milliseconds(limits.max_time)),
+            ("timeout_per_archive_ms", milliseconds(limits.max_unpack_time)),
+            ("max_password_work_ms", milliseconds(Duration::from_nanos(limits.max_password_work))),
+        ]
+    };
+    let pairs = named(limits).into_iter().zip(named(&Limits::default()));
+    let changed = pairs.filter(|(own, default)| own != default).map(|((name, value), _)| (name, value));
+    changed.map(|(name, value)| (name.into(), Some(value).filter(|value| *value < u64::MAX))).collect()
 }
 
 /// The entries of catalogues for a finding: for the class of its first role, and for the rules that it breaks.

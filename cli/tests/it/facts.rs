@@ -76,6 +76,64 @@ fn parts_that_are_judged_together_give_the_report_of_the_whole() {
 }
 
 #[test]
+fn the_options_of_a_scan_are_in_its_report_and_in_that_of_its_facts() {
+    let ground = Ground::new("facts-options");
+    let repo = Repo::init(ground.join("a"), &[]);
+    repo.file("k.pem", key_pem(1).as_bytes());
+    repo.git(&["add", "."]);
+    repo.git(&["commit", "-q", "-m", "Key"]);
+    std::fs::write(ground.join("b.pem"), key_pem(2)).expect("a file");
+    let run = |args: &[&str]| run(ground.path(), args);
+    let common = ["--reproducible", "--today", "2026-11-29"];
+    let options = |args: &[&str]| {
+        let ran = run(&[args, &common, &["--format", "json"]].concat());
+        let faults = crate::schema::schema_faults(&run(&["schema", "report"]).json(), &ran.json());
+        assert!(faults.is_empty(), "{faults:#?}");
+        ran.json()["scan"]["options"].clone()
+    };
+    let plain = serde_json::json!({
+        "history": "all", "since": null, "only": null, "one_file_system": false, "passwords": true, "limits": {},
+    });
+    let default = serde_json::json!({
+        "reading": [plain], "fail_on": "any", "strict": false, "exit_zero": false, "config": null,
+        "inline_allow": false, "known_keys": [], "badkeys_blocklist": null,
+    });
+    assert_eq!(options(&["scan", "--no-config", "a"]), default);
+    std::fs::write(ground.join("keyradius.toml"), "[scan]\nfail_on = \"T4\"\nmax_depth = 5\n").expect("a file");
+    std::fs::write(ground.join("lost.tsv"), "class\tlabel\n").expect("a file");
+    let reading = [
+        ["--history", "head"],
+        ["--since", "90d"],
+        ["--only", "signing"],
+        ["--max-expanded", "none"],
+        ["--timeout-per-file", "2m"],
+    ]
+    .concat();
+    let judging = ["--strict", "--known-keys", "lost.tsv"];
+    let told = options(&[&["scan", "--no-passwords", "--one-file-system", "a"], &reading[..], &judging].concat());
+    let read = serde_json::json!({
+        "history": "head", "since": "90d", "only": "signing", "one_file_system": true, "passwords": false,
+        "limits": {
+            "max_depth": 5, "max_expanded": null, "max_expanded_text": null, "timeout_per_file_ms": 120_000,
+        },
+    });
+    let expected = serde_json::json!({
+        "reading": [read], "fail_on": "T4", "strict": true, "exit_zero": false, "config": "keyradius.toml",
+        "inline_allow": true, "known_keys": ["lost.tsv"], "badkeys_blocklist": null,
+    });
+    assert_eq!(told, expected);
+    let facts = ["scan", "--no-passwords", "--one-file-system", "--format", "facts", "-o", "a.facts", "a"];
+    assert_eq!(run(&[&facts[..], &reading].concat()).code, Some(0));
+    assert_eq!(options(&[&["judge", "a.facts"], &judging[..]].concat()), expected);
+    // Two scans with different options: both are reported, and the difference is a note.
+    assert_eq!(run(&["scan", "--no-config", "--format", "facts", "-o", "b.facts", "b.pem"]).code, Some(0));
+    assert_eq!(options(&["judge", "a.facts", "b.facts"])["reading"], serde_json::json!([read, plain]));
+    let said = run(&["judge", "a.facts", "b.facts"]).stderr;
+    let note = "different options of reading: history=all, history=head,since=90d,only=signing,";
+    assert!(said.contains(note), "{said}");
+}
+
+#[test]
 fn every_line_obeys_the_published_schema() {
     let ground = Ground::new("facts-schema");
     estate(&ground);

@@ -62,6 +62,12 @@ fn header() -> Header {
         rules: "0".to_owned(),
         limits: Limits::default(),
         passwords: true,
+        reading: Some(facts::Reading {
+            history: "main..topic".to_owned(),
+            since: Some("90d".to_owned()),
+            only: None,
+            one_file_system: true,
+        }),
         join_key: None,
         targets: Vec::new(),
         started: 0,

@@ -7,7 +7,7 @@ use keyradius_core::engine::Engine;
 use keyradius_core::material::Remark;
 use keyradius_corpus::{cases_dir, expect};
 
-/// Remarks that the code of the judgement uses, in addition to those in `evidence.toml`.
+/// Remarks that the code of the judgement uses, in addition to those in the files of roles.
 const IN_CODE: [Remark; 2] = [Remark::Unfit, Remark::Subkey];
 
 /// Remarks that no sample of the corpus produces, with the test that does.
@@ -122,8 +122,11 @@ const TOLD_ONLY: &[Remark] = &[
 ];
 
 fn of_evidence() -> BTreeSet<Remark> {
-    let text = include_str!("../../../detectors/judgement/data/evidence.toml");
-    let ids = text.lines().filter_map(|line| line.strip_prefix("remark = \"")?.strip_suffix('"'));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../detectors/judgement/data/roles");
+    let files = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file).expect("a role")).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let ids = lines.filter_map(|line| line.strip_prefix("remark = \"")?.strip_suffix('"'));
     ids.map(|id| Remark::by_id(id).expect("an id of a remark")).collect()
 }
 

@@ -5,8 +5,8 @@ use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_readers::braces::{Braces, Strings};
 use keyradius_readers::chance::looks_random;
-use keyradius_readers::members;
 use keyradius_readers::text::{Decoder, digit};
 use sha2::{Digest, Sha256};
 
@@ -46,13 +46,21 @@ impl Detector for Tsig {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
-        let clause = members::open_brace(bytes, hit.at, CLAUSE).zip(members::close_brace(bytes, hit.at, CLAUSE));
-        let Some((open, end)) = clause else { return Ok(()) };
-        let head = bytes.get(open.saturating_sub(256)..open).unwrap_or_default();
-        let Some((start, name)) = name(head) else { return Ok(()) };
-        let start = open - (head.len() - start);
+        if !out.may_work() {
+            return Ok(());
+        }
+        let mut work = 0;
+        let braces = Braces::new(bytes, hit.at, (CLAUSE, CLAUSE), Strings::OneLine);
+        let clause = braces.enclosing(hit.at, &mut work).find_map(|clause| {
+            let head = bytes.get(clause.start.saturating_sub(256)..clause.start)?;
+            let (start, name) = name(head)?;
+            Some((clause.start - (head.len() - start), name, clause))
+        });
+        out.work(work);
+        let Some((start, name, clause)) = clause else { return Ok(()) };
+        let end = clause.end;
         let wrong = Malformed::new("secret of a TSIG key", hit.at);
-        let secret = secret(bytes.get(open..end).unwrap_or_default()).ok_or(wrong)?;
+        let secret = secret(bytes.get(clause).unwrap_or_default()).ok_or(wrong)?;
         let padding = secret.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
         let digits = secret.get(..secret.len() - padding).unwrap_or_default();
         let mut decoder = Decoder::with_capacity(secret.len());
@@ -121,6 +129,11 @@ mod tests {
         for text in [
             plain.clone(),
             format!("options {{ }};\n{plain}"),
+            format!("zone \"{{\" {{ }};\n{plain}"),
+            plain.replace("secret", "// {not} this \"\n\tsecret"),
+            plain.replace("\talgorithm", "\t# disk of 3.5\"\n\talgorithm"),
+            plain.replace("\talgorithm", "\tremark \"}\"; algorithm").replace("};", "remark \"{\"; };"),
+            plain.lines().map(|line| format!("# {line}\n")).collect(),
             format!("key tsig-key {{ algorithm hmac-md5; secret {secret}; }};"),
             format!("key \"tsig-key\" {{ secret \"{secret}\"; algorithm hmac-sha256; }};"),
             format!("{{\"conf\": \"{}\"}}", plain.replace('"', "\\\"").replace('\n', "\\n").replace('\t', "  ")),

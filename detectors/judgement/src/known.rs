@@ -140,6 +140,13 @@ impl KnownKeys {
         Ok(())
     }
 
+    /// Adds one key by its public half. If the key is listed already, the older entry counts.
+    pub fn add_key(&mut self, public: &PublicHalf, known: Known) {
+        let spki = keyradius_core::hex::hex(&public.id.spki_sha256);
+        self.names.entry((Column::Spki, spki)).or_insert(self.entries.len());
+        self.entries.push(known);
+    }
+
     /// Adds a badkeys block list. `Err` if the bytes cannot be one.
     pub fn block(&mut self, records: Vec<u8>) -> Result<(), String> {
         let sorted = records.chunks_exact(RECORD).is_sorted_by_key(|record| record.get(..RECORD - 1));

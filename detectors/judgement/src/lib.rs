@@ -12,6 +12,7 @@ mod link;
 pub mod playbook;
 mod posture;
 pub mod rank;
+mod roles;
 pub mod rules;
 pub mod secrets;
 mod severity;
@@ -108,7 +109,7 @@ pub struct Evidence {
 /// A role supported by the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleScore {
-    /// The role's id in `roles.toml`.
+    /// The role's id: the name of its file in `data/roles/`.
     pub role: String,
     /// The role's title: a few words for a person.
     pub title: String,

@@ -9,27 +9,13 @@
 //! `<first-seen>`, `<spki-sha256>`, `<serial>`, `<pgp-fingerprint>`, `<ssh-fingerprint>`. The reader fills in all
 //! others.
 
+use super::roles::ROLES;
+
 /// The sections of every playbook, in this order.
 pub const HEADINGS: [&str; 7] =
     ["First hour", "Revoke", "Tell verifiers", "Re-sign", "Hunt", "Review the issuance path", "Close"];
 
-/// The text of each role, by id.
-macro_rules! texts {
-    ($($role:literal)*) => {
-        &[$(($role, include_str!(concat!("../data/playbooks/", $role, ".md")))),*]
-    };
-}
-
 const COMMON: &str = include_str!("../data/playbooks/_common.md");
-
-const TEXTS: &[(&str, &str)] = texts! {
-    "artifact_attestation" "bgpsec" "boot_root" "ca_intermediate" "ca_root_private" "ca_root_public" "code_signing"
-    "code_signing_dev" "device_attestation" "dnssec_ksk" "dnssec_zsk" "document_seal" "drm_content" "email_dkim"
-    "email_pgp" "email_smime" "encryption_only" "enrollment_agent" "firmware_update" "git_signing" "hmac_signer"
-    "mobile_app_signing" "mobile_upload" "ocsp_crl_signer" "openpgp_certify" "openpgp_sign" "os_kernel" "os_platform"
-    "package_repo" "package_single" "rpki_ca" "ssh_ca" "ssh_host" "ssh_user" "tls_client" "tls_server" "token_client"
-    "token_issuer" "tsa" "unknown" "update_root" "vpn" "vpn_ca" "wallet"
-};
 
 /// What to do about a key of one role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +70,7 @@ impl Playbook {
     ///
     /// Never: a test reads every text.
     pub fn of(role: &str) -> Option<Self> {
-        let (_, text) = TEXTS.iter().find(|(id, _)| *id == role)?;
+        let text = ROLES.iter().find(|text| text.id == role)?.playbook;
         let own = read(role, text);
         let common = read("_common", COMMON);
         #[allow(clippy::panic, reason = "the data is part of the program, and a test reads all of it")]
@@ -95,7 +81,7 @@ impl Playbook {
 
     /// The ids that have a playbook, sorted.
     pub fn roles() -> impl Iterator<Item = &'static str> {
-        TEXTS.iter().map(|(id, _)| *id)
+        ROLES.iter().map(|text| text.id)
     }
 
     /// Replaces names with known values: `("first-seen", "2024-05-01")` replaces `<first-seen>` in texts, and in
@@ -238,6 +224,11 @@ mod tests {
     use super::*;
     use crate::Tables;
 
+    /// The id and text of every playbook, and of what is common to all.
+    fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+        ROLES.iter().map(|text| (text.id, text.playbook)).chain([("_common", COMMON)])
+    }
+
     #[test]
     fn every_role_has_a_playbook_and_every_playbook_a_role() {
         let tables = Tables::built_in();
@@ -265,7 +256,7 @@ mod tests {
 
     #[test]
     fn lines_fit() {
-        for (role, text) in TEXTS.iter().chain(&[("_common", COMMON)]) {
+        for (role, text) in texts() {
             for line in text.lines() {
                 assert!(line.chars().count() <= 160, "{role}: {line}");
                 assert!(line.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{role}: {line}");
@@ -282,7 +273,7 @@ mod tests {
     #[test]
     fn no_sentence_is_repeated() {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-        for (role, text) in TEXTS.iter().chain(&[("_common", COMMON)]) {
+        for (role, text) in texts() {
             let playbook = read(role, text).expect(role);
             let mut texts = vec![playbook.about];
             for section in playbook.sections {

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::roles::ROLES;
+
 /// A rule of `rules.toml`: about posture, not about what one key is for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +37,8 @@ pub struct KeyRule {
     pub title: String,
     /// `security-severity` in tenths, 0 to 100.
     pub severity: i32,
-    /// Ids of roles. Empty for the one rule about protection.
+    /// Ids of the roles whose files name the rule. Empty for the one rule about protection.
+    #[serde(skip)]
     pub roles: Vec<String>,
 }
 
@@ -145,8 +148,15 @@ static BUILT_IN: LazyLock<Rules> = LazyLock::new(|| {
         include_str!("../data/sarif.toml"),
         include_str!("../data/frameworks.toml"),
     );
+    let read = read.and_then(|rules| rules.with_roles(ROLES.iter().map(|text| (text.id, text.role))));
     read.unwrap_or_else(|error| panic!("built-in rules: {error}"))
 });
+
+/// The part of a role's file that names its SARIF rule.
+#[derive(Deserialize)]
+struct RoleHead {
+    sarif: String,
+}
 
 /// Id and severity in tenths of the SARIF rule for a role; those of `unknown` for an unknown role.
 pub fn sarif_rule(role: &str) -> (&'static str, i32) {
@@ -187,6 +197,18 @@ impl Rules {
         }
         let (conditions, applies) = (frameworks.condition, frameworks.applies);
         Ok(Self { posture: rules.rule, keys: sarif.key, conditions, references, applies })
+    }
+
+    /// Adds the roles, by id and text, to the SARIF rules that they name. `Err` names the role that names no rule.
+    fn with_roles<'t>(mut self, roles: impl Iterator<Item = (&'t str, &'t str)>) -> Result<Self, String> {
+        for (id, text) in roles {
+            // The evidence need not be read.
+            let head = text.split("\n[[").next().unwrap_or_default();
+            let RoleHead { sarif } = toml::from_str(head).map_err(|error| format!("{id}: {error}"))?;
+            let rule = self.keys.iter_mut().find(|rule| rule.id == sarif);
+            rule.ok_or_else(|| format!("{id}: sarif.toml has no `{sarif}`"))?.roles.push(id.to_owned());
+        }
+        Ok(self)
     }
 
     /// A posture rule by its id.
@@ -343,7 +365,7 @@ mod tests {
     #[test]
     fn a_wrong_entry_is_named() {
         let rules = "[[rule]]\nid='A'\ntitle=''\nseverity=1\nmeans=''\nmatters=''\nnext=''\n";
-        let sarif = "[[key]]\nid='K'\ntitle=''\nseverity=1\nroles=[]\n";
+        let sarif = "[[key]]\nid='K'\ntitle=''\nseverity=1\n";
         let names = "[names.cwe]\n1='x'\n[names.nhi]\n[names.csf]\n[names.sp800_57]\n[names.slsa]\n";
         let condition = "[[condition]]\nid='c'\ntitle=''\ncwe=[1]\n";
         for (frameworks, told) in [
@@ -353,6 +375,13 @@ mod tests {
             (format!("{names}{condition}nhi=['N']\n[applies]\nA=['c']\nK=['c']\n"), "frameworks: N has no name (c)"),
         ] {
             assert_eq!(Rules::read(rules, sarif, &frameworks).expect_err(told), told);
+        }
+        let frameworks = format!("{names}{condition}[applies]\nA=['c']\nK=['c']\n");
+        for (role, told) in
+            [("sarif='K'\n# x\n[[evidence]]\nx", None), ("sarif='L'\n", Some("r: sarif.toml has no `L`"))]
+        {
+            let read = Rules::read(rules, sarif, &frameworks).expect("rules");
+            assert_eq!(read.with_roles([("r", role)].into_iter()).err().as_deref(), told);
         }
     }
 }

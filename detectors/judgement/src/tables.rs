@@ -1,4 +1,4 @@
-//! Roles and evidence as data: `data/*.toml`, compiled in and parsed once per run.
+//! Roles and evidence as data: `data/roles/*.toml` and `data/evidence.toml`, compiled in and parsed once per run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,12 +8,14 @@ use serde::Deserialize;
 
 use super::Tier;
 use super::evidence::rule::{PublicRule, Rule};
+use super::roles::ROLES;
 
-/// A role of `roles.toml`.
+/// A role: a file of `data/roles/`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
-    /// Stable identifier.
+    /// Stable identifier: the name of the file.
+    #[serde(skip)]
     pub id: String,
     /// A few words for a person.
     pub title: String,
@@ -21,6 +23,8 @@ pub struct Role {
     pub tier: Tier,
     /// Whether the role signs things that others trust.
     pub signs: bool,
+    /// The SARIF rule for keys of the role.
+    pub sarif: String,
     /// What would still trust a signature made with the key.
     pub trusted_by: String,
     /// The first thing to do.
@@ -34,6 +38,11 @@ pub struct Role {
     /// Whether the role gives way to an asserted special role.
     #[serde(default)]
     pub generic: bool,
+    /// The entries of its file, until the tables are complete.
+    #[serde(default)]
+    evidence: Vec<Rule>,
+    #[serde(default)]
+    public: Vec<PublicRule>,
 }
 
 /// Whether verifiers check the expiry of a key or its certificate.
@@ -87,18 +96,12 @@ impl Revocation {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RolesFile {
-    role: Vec<Role>,
-}
-
+/// The file of evidence that supports no role.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EvidenceFile {
-    evidence: Vec<Rule>,
     #[serde(default)]
-    public: Vec<PublicRule>,
+    evidence: Vec<Rule>,
     test: Words,
     stages: Words,
 }
@@ -113,15 +116,15 @@ struct Words {
 #[derive(Debug)]
 pub struct Tables {
     roles: BTreeMap<String, Role>,
-    /// Rules about certificates, in file order.
+    /// Rules about certificates, by role and in file order; those without a role are last.
     pub(crate) of_certificates: Vec<Rule>,
-    /// Rules about private keys and their files, in file order.
+    /// Rules about private keys and their files, in the same order.
     pub(crate) of_files: Vec<Rule>,
     /// The globs of all rules about files.
     globs: GlobSet,
     /// The number of the rule that each glob belongs to.
     owners: Vec<usize>,
-    /// Rules about places of public halves, in file order.
+    /// Rules about places of public halves, in the same order.
     pub(crate) public: Vec<PublicRule>,
     pub(crate) test_words: Vec<String>,
     /// Words that each name one stage of a boot chain.
@@ -135,40 +138,43 @@ impl Tables {
     ///
     /// Never: a test reads the same text.
     pub fn built_in() -> Self {
-        let read = Self::read(include_str!("../data/roles.toml"), include_str!("../data/evidence.toml"));
+        let roles = ROLES.iter().map(|text| (text.id, text.role));
+        let read = Self::read(roles, include_str!("../data/evidence.toml"));
         #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
         read.unwrap_or_else(|error| panic!("built-in tables: {error}"))
     }
 
-    /// Reads tables from TOML. `Err` names the entry and what is wrong with it.
-    pub fn read(roles: &str, evidence: &str) -> Result<Self, String> {
-        let roles: RolesFile = toml::from_str(roles).map_err(|e| format!("roles: {e}"))?;
+    /// Reads tables from TOML: ids and texts of the roles, and the evidence without a role. `Err` names the entry and
+    /// what is wrong with it.
+    pub fn read<'t>(roles: impl Iterator<Item = (&'t str, &'t str)>, evidence: &str) -> Result<Self, String> {
         let evidence: EvidenceFile = toml::from_str(evidence).map_err(|e| format!("evidence: {e}"))?;
-        let mut known = BTreeMap::new();
-        for role in roles.role {
-            if let Some(twice) = known.insert(role.id.clone(), role) {
-                return Err(format!("roles: {} is defined twice", twice.id));
+        let (mut known, mut rules, mut public) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for (id, text) in roles {
+            let mut role: Role = toml::from_str(text).map_err(|e| format!("{id}: {e}"))?;
+            role.id = id.to_owned();
+            let of_role = |rule| Rule { role: id.to_owned(), ..rule };
+            rules.extend(std::mem::take(&mut role.evidence).into_iter().map(of_role));
+            let of_role = |rule| PublicRule { role: id.to_owned(), ..rule };
+            public.extend(std::mem::take(&mut role.public).into_iter().map(of_role));
+            if known.insert(role.id.clone(), role).is_some() {
+                return Err(format!("{id}: defined twice"));
             }
         }
         if !known.contains_key("unknown") {
-            return Err("roles: `unknown` is missing".to_owned());
+            return Err("the role `unknown` is missing".to_owned());
         }
-        for rule in &evidence.evidence {
-            let named = |what: String| format!("evidence: {what} ({}: {})", rule.role, rule.text);
-            if !rule.role.is_empty() && !known.contains_key(&rule.role) {
-                return Err(named(format!("no role `{}`", rule.role)));
-            }
+        rules.extend(evidence.evidence);
+        for rule in &rules {
             if let Some(fault) = rule.fault() {
-                return Err(named(fault));
+                return Err(format!("evidence: {fault} ({}: {})", rule.role, rule.text));
             }
         }
-        for rule in &evidence.public {
-            if !known.contains_key(&rule.role) || !rule.asks() || rule.weight <= 0 {
-                return Err(format!("evidence: public: no role, no condition or no weight ({})", rule.text));
+        for rule in &public {
+            if !rule.asks() || rule.weight <= 0 {
+                return Err(format!("public: no condition or no weight ({}: {})", rule.role, rule.text));
             }
         }
-        let (of_certificates, of_files): (Vec<_>, Vec<_>) =
-            evidence.evidence.into_iter().partition(Rule::about_certificate);
+        let (of_certificates, of_files): (Vec<_>, Vec<_>) = rules.into_iter().partition(Rule::about_certificate);
         let (globs, owners) = globs(&of_files).map_err(|error| format!("evidence: {error}"))?;
         Ok(Self {
             roles: known,
@@ -176,7 +182,7 @@ impl Tables {
             of_files,
             globs,
             owners,
-            public: evidence.public,
+            public,
             test_words: evidence.test.words,
             stage_words: evidence.stages.words,
         })
@@ -276,21 +282,33 @@ mod tests {
 
     #[test]
     fn a_wrong_entry_is_named() {
-        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\ntrusted_by=''\nnext=''\nexpiry='none'\n\
+        let role = "title=''\ntier='T3'\nsigns=false\nsarif=''\ntrusted_by=''\nnext=''\nexpiry='none'\n\
                     revocation='D'\nold_signatures=''\n";
+        let words = "[test]\nwords=[]\n[stages]\nwords=[]\n";
+        let read = |roles: &[(&str, &str)], evidence: &str| Tables::read(roles.iter().copied(), evidence);
         let rule = |fields: &str| {
-            let words = "[test]\nwords=[]\n[stages]\nwords=[]\n";
-            Tables::read(role, &format!("[[evidence]]\nrole='unknown'\ngroup='path'\ntext='x'\n{fields}\n{words}"))
+            let text = format!("{role}[[evidence]]\ngroup='path'\ntext='x'\n{fields}\n");
+            read(&[("unknown", &text)], words)
         };
         assert!(rule("weight=10\nword='a'").is_ok());
         assert_eq!(rule("weight=10").unwrap_err(), "evidence: no condition (unknown: x)");
         assert!(rule("weight=10\npath='{a'").unwrap_err().contains("{a"));
         assert!(rule("weight=10\nword='a'\ncolour='b'").unwrap_err().contains("colour"));
-        assert!(Tables::read("[[role]]\nid='a'\nrank=1\n", "").unwrap_err().contains("rank"));
-        let twice = Tables::read(&format!("{role}{role}"), "evidence=[]\n[test]\nwords=[]\n[stages]\nwords=[]\n");
-        assert_eq!(twice.unwrap_err(), "roles: unknown is defined twice");
-        let nonesuch =
-            rule("weight=10\nword='a'\n[[evidence]]\nrole='no'\nweight=10\ngroup='path'\ntext='y'\nword='b'");
-        assert_eq!(nonesuch.unwrap_err(), "evidence: no role `no` (no: y)");
+        // The name of the file is the role.
+        assert!(rule("weight=10\nword='a'\nrole='unknown'").unwrap_err().contains("role"));
+        assert!(read(&[("unknown", &format!("id='unknown'\n{role}"))], words).unwrap_err().contains("id"));
+        assert_eq!(
+            rule("weight=0\nword='a'").unwrap_err(),
+            "evidence: the weight 0 is not one of [100, 60, 30, 10, -30, -60, -100] (unknown: x)"
+        );
+        let public = format!("{role}[[public]]\ntext='x'\nweight=10\n");
+        assert_eq!(read(&[("unknown", &public)], words).unwrap_err(), "public: no condition or no weight (unknown: x)");
+        assert!(read(&[("a", "rank=1\n")], words).unwrap_err().contains("rank"));
+        assert_eq!(read(&[("unknown", role), ("unknown", role)], words).unwrap_err(), "unknown: defined twice");
+        assert_eq!(read(&[("a", role)], words).unwrap_err(), "the role `unknown` is missing");
+        let stray = format!("[[evidence]]\ngroup='path'\ntext='x'\nweight=10\nword='a'\n{words}");
+        assert!(
+            read(&[("unknown", role)], &stray).unwrap_err().starts_with("evidence: without a role the weight is 0")
+        );
     }
 }

@@ -59,7 +59,7 @@ pub fn survey(estate: &Estate, jobs: usize) -> Survey {
         places.for_each(|place| *files.entry(&place.origin.path).or_default() += 1);
         gaps.extend(files.into_iter().map(|(path, count)| {
             let detail = format!("{count} RSA keys were not {what}: too many in one run");
-            Gap { origin: Origin::file(path), reason: Reason::TooMany, detail }
+            Gap::new(Origin::file(path), Reason::TooMany, detail)
         }));
     };
     leave_out(untested, "tested for a prime next to a tiny factor");

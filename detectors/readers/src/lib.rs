@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod armor;
 pub mod ber;
+pub mod braces;
 pub mod capi;
 pub mod carrier;
 pub mod chance;

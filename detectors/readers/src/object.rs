@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::braces::{Braces, Strings, delimits};
 use super::text::{Decoder, digit};
 use super::unit::{Unit, unit};
 
@@ -24,12 +25,6 @@ const MAX_MEMBERS: usize = MAX / 4;
 
 /// Maximum nesting inside the requested object.
 const MAX_DEPTH: u32 = 8;
-
-/// Maximum number of objects that enclose a position.
-const MAX_AROUND: usize = 8;
-
-/// Maximum number of braces before a place that are tried if the nearest unmatched one opens no object: some are in strings.
-const MAX_TRIED: usize = 32;
 
 /// An object: names and values in text order. All ranges refer to the blob.
 #[derive(Clone, Debug)]
@@ -59,14 +54,11 @@ impl<'a> Object<'a> {
         Self::braces(bytes, at, work).or_else(|| Self::block(bytes, at, work))
     }
 
-    /// The objects that enclose `at`: by balanced braces, innermost first, then those of any brace, if strings between hold some.
-    /// Adds to `work` how many bytes were read for them.
+    /// The objects that enclose `at`: by the braces around it, innermost first, then those of the nearest other braces
+    /// ([`Braces`]). Adds to `work` how many bytes were read for them.
     pub fn enclosing<'w>(bytes: &'a [u8], at: usize, work: &'w mut usize) -> impl Iterator<Item = Self> + use<'a, 'w> {
         *work += at.min(MAX_UNCOUNTED);
-        let outwards = |inner: &usize| brace_before(bytes, *inner, MAX_UNCOUNTED);
-        let balanced: Vec<usize> = std::iter::successors(outwards(&at), outwards).take(MAX_AROUND).collect();
-        let others: Vec<usize> = braces_before(bytes, at).filter(|start| !balanced.contains(start)).collect();
-        balanced.into_iter().chain(others).filter_map(move |start| {
+        braces_before(bytes, at, MAX_UNCOUNTED).candidates(at).into_iter().filter_map(move |start| {
             let mut reader = Reader::new(bytes, start, MAX_UNCOUNTED);
             let object = reader.object(0);
             *work += reader.at.saturating_sub(start);
@@ -83,8 +75,9 @@ impl<'a> Object<'a> {
             *work += reader.at.saturating_sub(start);
             object.filter(|object| object.span.contains(&at))
         };
-        // The innermost object, whatever braces the strings before the place hold.
-        let mut starts: Vec<usize> = braces_before(bytes, at).chain(balanced).collect();
+        // The innermost object, whatever braces the strings before the place contain.
+        let nearest = braces_before(bytes, at, MAX_UNCOUNTED).nearest(at);
+        let mut starts: Vec<usize> = nearest.chain(balanced).collect();
         starts.sort_unstable_by(|a, b| b.cmp(a));
         starts.dedup();
         starts.into_iter().find_map(&mut read)
@@ -269,31 +262,12 @@ fn unquoted(name: &[u8]) -> &[u8] {
 
 /// The position of the brace that opens the object around `at`.
 pub fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
-    brace_before(bytes, at, MAX)
+    braces_before(bytes, at, MAX).open(at).next()
 }
 
-/// Like [`open_brace`], within `most` bytes.
-fn brace_before(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
-    let from = at.saturating_sub(most);
-    let mut depth = 0_u32;
-    let mut end = at;
-    // Searches backwards and ignores strings: the values of keys contain no braces.
-    while let Some(place) = memchr::memrchr2(b'{', b'}', bytes.get(from..end)?) {
-        end = from + place;
-        match (bytes.get(end), depth) {
-            (Some(b'{'), 0) => return Some(end),
-            (Some(b'{'), _) => depth -= 1,
-            _ => depth += 1,
-        }
-    }
-    None
-}
-
-/// The opening braces before a place, nearest first, balanced or not.
-fn braces_before(bytes: &[u8], at: usize) -> impl Iterator<Item = usize> {
-    let from = at.saturating_sub(MAX_UNCOUNTED);
-    let before = bytes.get(from..at).unwrap_or_default();
-    memchr::memrchr_iter(b'{', before).take(MAX_TRIED).map(move |place| from + place)
+/// The braces at most `most` bytes before a position.
+fn braces_before(bytes: &[u8], at: usize, most: usize) -> Braces<'_> {
+    Braces::new(bytes, at, (most, 0), Strings::Delimited)
 }
 
 const fn is_quote(byte: u8) -> bool {
@@ -415,7 +389,10 @@ impl<'a> Reader<'a> {
         }
         let from = self.at + slashes + 1;
         let Some(mut end) = self.closing(from, quote, level) else {
-            return (self.limit < self.bytes.len()).then(|| self.at = self.limit).and(None);
+            if self.limit < self.bytes.len() {
+                self.at = self.limit;
+            }
+            return None;
         };
         self.at = end + level + 1;
         // "abc" + "def", or "abc" and "def" on separate lines.
@@ -432,9 +409,7 @@ impl<'a> Reader<'a> {
         let text = self.bytes.get(from..self.limit)?;
         memchr::memchr_iter(quote, text).find_map(|found| {
             let slashes = text.get(..found)?.iter().rev().take_while(|b| **b == b'\\').count();
-            // An escaped backslash doubles with every level; an escaped quote has twice as many and one more.
-            let own = slashes.checked_sub(level)?;
-            (own % (2 * (level + 1)) == 0).then_some(from + found - level)
+            delimits(slashes, level).then_some(from + found - level)
         })
     }
 

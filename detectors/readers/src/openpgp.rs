@@ -11,6 +11,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::cursor::Cursor;
+use super::public::PublicKey;
 use numbers::{Numbers, fits, half, is_known, numbers};
 
 /// Packet types, RFC 9580 5.
@@ -245,7 +246,7 @@ fn fingerprint(version: u8, public_part: &[u8], numbers: &Numbers<'_>) -> String
     let long = (public_part.len() as u32).to_be_bytes();
     match version {
         2 | 3 => match numbers {
-            Numbers::Rsa { n, e } => hex(&Md5::new().chain_update(n).chain_update(e).finalize()),
+            Numbers::Key(PublicKey::Rsa { n, e }, _) => hex(&Md5::new().chain_update(n).chain_update(e).finalize()),
             _ => hex(&Md5::digest(public_part)),
         },
         4 => {

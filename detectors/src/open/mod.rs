@@ -294,7 +294,7 @@ fn never_tried<'o>(from: &'o Sources<'_>) -> impl Iterator<Item = Gap> + 'o {
         let near = from.index.near(&[(occurrence.origin.location().into_owned(), Vec::new())]).len();
         let detail = format!("protected in a way that keyradius cannot open; {near} passwords near it not tried");
         let origin = occurrence.origin.clone();
-        (near > 0).then_some(Gap { origin, reason: Reason::NearPasswordsNotTried, detail })
+        (near > 0).then_some(Gap::new(origin, Reason::NearPasswordsNotTried, detail))
     })
 }
 

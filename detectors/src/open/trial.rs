@@ -347,7 +347,7 @@ impl<'i> Target<'i> {
     pub(super) fn gap(&self, from: &Sources<'_>) -> Option<Gap> {
         let origin = self.places(from.occurrences).next()?.origin.clone();
         if self.faulty {
-            return Some(Gap { origin, reason: Reason::DetectorFault, detail: self.format.to_owned() });
+            return Some(Gap::new(origin, Reason::DetectorFault, self.format.to_owned()));
         }
         if self.is_open() {
             return None;
@@ -370,7 +370,7 @@ impl<'i> Target<'i> {
             None => return None,
         };
         let reason = if missed > 0 { Reason::NearPasswordsNotTried } else { Reason::PasswordsNotTried };
-        Some(Gap { origin, reason, detail })
+        Some(Gap::new(origin, reason, detail))
     }
 
     /// Returns the number of steps of the far ring.

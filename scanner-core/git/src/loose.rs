@@ -181,7 +181,7 @@ pub(crate) fn look_at(file: std::fs::File, origin: &Origin, windows: &mut Window
         Err(error) => Some(error.to_string()),
     };
     if let Some(detail) = fault {
-        to.run.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });
+        to.run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
     }
 }
 

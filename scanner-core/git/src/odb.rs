@@ -357,7 +357,7 @@ fn names(directory: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<PathBuf> {
 
 /// A gap for a file of a repository.
 pub(crate) fn unread(path: &Path, reason: Reason, detail: String) -> Gap {
-    Gap { origin: Origin::file(path), reason, detail }
+    Gap::new(Origin::file(path), reason, detail)
 }
 
 /// The reason for a system error.

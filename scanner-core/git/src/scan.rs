@@ -145,7 +145,7 @@ impl Scan<'_> {
             Some(id) => Origin::object(self.name, id),
             None => Origin::file(self.name),
         };
-        self.to.run.gap(Gap { origin, reason, detail });
+        self.to.run.gap(Gap::new(origin, reason, detail));
     }
 
     /// Scans every object of a pack; objects of earlier packs are not counted again. Bytes that belong to no object are
@@ -316,7 +316,7 @@ impl Scan<'_> {
         let origin = if at == 0 { origin } else { origin.inside(Wrap::member("rest", at, PathBuf::new())) };
         let (_, fault) = Windows::default().feed_part(bytes, &origin, self.to);
         if let Some(detail) = fault {
-            self.to.run.gap(Gap { origin, reason: Reason::ReadError, detail });
+            self.to.run.gap(Gap::new(origin, Reason::ReadError, detail));
         }
     }
 

@@ -48,6 +48,19 @@ impl History {
     }
 }
 
+impl std::fmt::Display for History {
+    /// Writes the part as [`Self::parse`] reads it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::None => f.write_str("none"),
+            Self::Head => f.write_str("head"),
+            Self::Range(from, to) => write!(f, "{from}..{to}"),
+            Self::Fork(from, to) => write!(f, "{from}...{to}"),
+        }
+    }
+}
+
 /// A part of a history, and its start in time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {

@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
     /// Records a panic that no inner guard caught.
     fn fault(&self, origin: &Origin) {
         let detail = "engine; the rest was not read".to_owned();
-        self.run.gap(Gap { origin: origin.clone(), reason: Reason::DetectorFault, detail });
+        self.run.gap(Gap::new(origin.clone(), Reason::DetectorFault, detail));
     }
 
     /// Scans a blob as plain bytes: it is not a container, or is not to be opened. Work counts against the allowance of
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
         let left = allowance.map_or(&own, |allowance| &allowance.effort);
         if effort::within(left, || catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin))) {
             let detail = "limit on arithmetic for keys whose numbers do not match".to_owned();
-            self.run.gap(Gap { origin: blob.origin.clone(), reason: Reason::TooSlow, detail });
+            self.run.gap(Gap::new(blob.origin.clone(), Reason::TooSlow, detail));
         }
         if let Some((known, frame)) = known.zip(frame) {
             lock(known).join(worker.end(frame));

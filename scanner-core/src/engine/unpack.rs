@@ -98,7 +98,7 @@ impl Sink for Level<'_> {
         let first = containers.first()?;
         if self.depth >= self.session.run.limits().max_depth {
             let detail = format!("{} at depth {}", first.about().id, self.depth + 1);
-            self.session.run.gap(Gap { origin: origin.clone(), reason: Reason::TooDeep, detail });
+            self.session.run.gap(Gap::new(origin.clone(), Reason::TooDeep, detail));
             return None;
         }
         match input {
@@ -255,7 +255,7 @@ impl Level<'_> {
         let length = bytes.len() as u64;
         if !whole {
             let detail = format!("larger than {max_held} bytes inside another container");
-            self.session.run.gap(Gap { origin: origin.clone(), reason: Reason::TooLarge, detail });
+            self.session.run.gap(Gap::new(origin.clone(), Reason::TooLarge, detail));
             let held = Held::new(bytes);
             let mut all = Read::chain(Cursor::new(Arc::new(held)), input);
             // The other formats cannot be opened; a stream can.
@@ -272,7 +272,7 @@ impl Level<'_> {
         let opened = self.at_any_place(origin, containers, first, &bytes);
         if let Some(error) = fault {
             let detail = format!("{error}, after {length} bytes");
-            self.session.run.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });
+            self.session.run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
         }
         if opened.is_none() && consumed.get() > 0 {
             return Some(self.as_it_is(&mut Cursor::new(bytes), origin));

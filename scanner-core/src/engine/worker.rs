@@ -130,7 +130,7 @@ impl Worker {
         around: &Context<'_>,
     ) {
         let gap = |reason, detail: &str| {
-            session.run.gap(Gap { origin: blob.origin.clone(), reason, detail: detail.to_owned() });
+            session.run.gap(Gap::new(blob.origin.clone(), reason, detail.to_owned()));
         };
         let mut lines = Lines::of(blob);
         let mut covers = Covers::within(around.enclosing);

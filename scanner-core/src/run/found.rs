@@ -116,17 +116,15 @@ impl Found {
         let mut gaps: Vec<Gap> = self
             .more
             .into_values()
-            .map(|(origin, times)| Gap {
-                origin,
-                reason: Reason::TooMany,
-                detail: format!("and {times} more places of the same key or secret, beyond the first {PLACES}"),
+            .map(|(origin, times)| {
+                let detail = format!("and {times} more places of the same key or secret, beyond the first {PLACES}");
+                Gap::of_many(origin, Reason::TooMany, detail)
             })
             .collect();
         if let Some(first) = self.beyond {
-            gaps.extend(self.dropped.into_iter().map(|(kind, times)| Gap {
-                origin: first.origin.clone(),
-                reason: Reason::TooMany,
-                detail: format!("and {times} more {} than fit into memory", plural(kind)),
+            gaps.extend(self.dropped.into_iter().map(|(kind, times)| {
+                let detail = format!("and {times} more {} than fit into memory", plural(kind));
+                Gap::of_many(first.origin.clone(), Reason::TooMany, detail)
             }));
         }
         (self.kept, gaps)
@@ -231,5 +229,6 @@ mod tests {
         assert!(kept.iter().map(|o| cost(o, None)).sum::<u64>() <= RUN);
         let lost = u64::from(many) + 1000 - kept.len() as u64;
         assert_eq!(gaps[0].detail, format!("and {lost} more certificates than fit into memory"));
+        assert!(gaps[0].of_many);
     }
 }

@@ -74,18 +74,22 @@ impl Gaps {
     pub(super) fn finish(self) -> (Vec<Gap>, u64) {
         let mut all = Vec::new();
         let mut unlisted = 0;
-        let mut more = |path: PathBuf, dropped: BTreeMap<Reason, u64>, all: &mut Vec<Gap>, what: &str| {
+        let mut more = |dropped: BTreeMap<Reason, u64>, all: &mut Vec<Gap>, gap: &dyn Fn(Reason, u64) -> Gap| {
             for (reason, times) in dropped {
                 unlisted += if reason.leaves_incomplete() { times } else { 0 };
-                all.push(Gap { origin: Origin::file(&path), reason, detail: format!("and {times} more {what}") });
+                all.push(gap(reason, times));
             }
         };
         for (path, input) in self.inputs {
             all.extend(input.kept.into_keys());
-            more(path, input.dropped, &mut all, "in it");
+            more(input.dropped, &mut all, &|reason, times| {
+                Gap::new(Origin::file(&path), reason, format!("and {times} more in it"))
+            });
         }
         if let Some(path) = self.beyond {
-            more(path, self.dropped, &mut all, "from here on");
+            more(self.dropped, &mut all, &|reason, times| {
+                Gap::of_many(Origin::file(&path), reason, format!("and {times} more from here on"))
+            });
         }
         all.sort();
         all.dedup();
@@ -130,7 +134,7 @@ mod tests {
 
     fn gap(path: &str, member: usize, reason: Reason) -> Gap {
         let wrap = Wrap::member("zip", member as u64, format!("member-{member}").into());
-        Gap { origin: Origin::file(path).inside(wrap), reason, detail: String::new() }
+        Gap::new(Origin::file(path).inside(wrap), reason, String::new())
     }
 
     fn all(gaps: impl Iterator<Item = Gap>) -> (Vec<Gap>, u64) {
@@ -148,6 +152,7 @@ mod tests {
         assert!(kept.len() < 2_000, "{}", kept.len());
         let more: Vec<_> = kept.iter().filter(|gap| gap.detail.starts_with("and ")).collect();
         assert_eq!(more.iter().map(|gap| gap.reason).collect::<Vec<_>>(), [Reason::Damaged, Reason::Encrypted]);
+        assert!(more.iter().all(|gap| !gap.of_many), "all are of one input");
         assert_eq!(kept.len() as u64 - 2 + unlisted, 100_000);
         // In any order; repeated gaps count once.
         let backwards: Vec<Gap> = many().collect();
@@ -199,8 +204,8 @@ mod tests {
         let (kept, unlisted) = all(many.iter().cloned());
         let last = kept.last().unwrap();
         assert_eq!(
-            (last.reason, last.detail.as_str()),
-            (Reason::Permission, format!("and {unlisted} more from here on").as_str())
+            *last,
+            Gap::of_many(last.origin.clone(), Reason::Permission, format!("and {unlisted} more from here on"))
         );
         assert_eq!(kept.len() as u64 - 1 + unlisted, 200_000);
         for step in [7, 99_991] {

@@ -39,7 +39,7 @@ impl Run<'_> {
         let mut usage_hints = UsageHints::default();
         if catch_unwind(AssertUnwindSafe(|| reader.read(blob, &mut usage_hints))).is_err() {
             let origin = blob.origin.clone();
-            self.gap(Gap { origin, reason: Reason::DetectorFault, detail: "usage".to_owned() });
+            self.gap(Gap::new(origin, Reason::DetectorFault, "usage".to_owned()));
         }
         if usage_hints.not_all || !usage_hints.candidates.is_empty() {
             let mut candidates = lock(&self.candidates);

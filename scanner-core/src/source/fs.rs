@@ -127,7 +127,7 @@ impl Below {
                 (Reason::TargetUnread, format!("nothing but {}; name their targets", many(links)))
             }
         };
-        run.gap(Gap { origin: Origin::file(root), reason, detail });
+        run.gap(Gap::new(Origin::file(root), reason, detail));
     }
 }
 
@@ -281,7 +281,7 @@ impl Visitor<'_> {
     }
 
     fn gap(&self, path: &Path, reason: Reason, detail: &str) {
-        self.to.run.gap(Gap { origin: Origin::file(path), reason, detail: detail.to_owned() });
+        self.to.run.gap(Gap::new(Origin::file(path), reason, detail.to_owned()));
     }
 }
 

@@ -29,7 +29,7 @@ impl Source for Stdin {
             Ok(file) => stream(file, &origin, to),
             Err(error) => {
                 let detail = format!("standard input: {error}");
-                to.run.gap(Gap { origin, reason: Reason::TargetUnread, detail });
+                to.run.gap(Gap::new(origin, Reason::TargetUnread, detail));
             }
         }
         #[cfg(not(unix))]
@@ -75,7 +75,7 @@ impl Special {
     /// Reads the input, or reports why not.
     pub(super) fn read(self, path: &Path, to: Feed<'_>) {
         let origin = Origin::file(path);
-        let unread = |detail| to.run.gap(Gap { origin: origin.clone(), reason: Reason::TargetUnread, detail });
+        let unread = |detail| to.run.gap(Gap::new(origin.clone(), Reason::TargetUnread, detail));
         match self {
             Self::Socket => {
                 unread("a socket cannot be opened as a file; pipe its output to `keyradius scan -`".to_owned());
@@ -95,7 +95,7 @@ fn stream(file: File, origin: &Origin, to: Feed<'_>) {
         Patient { file, run: to.run, left: most, until: Instant::now() + to.run.limits().max_unpack_time, over: None };
     let (_, fault) = Windows::default().feed_part(&mut input, origin, to);
     let read = most - input.left;
-    let gap = |reason, detail| to.run.gap(Gap { origin: origin.clone(), reason, detail });
+    let gap = |reason, detail| to.run.gap(Gap::new(origin.clone(), reason, detail));
     match (input.over, fault) {
         _ if to.run.cancelled() => {}
         (Some(Reason::TooSlow), _) => {

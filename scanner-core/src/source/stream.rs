@@ -56,7 +56,7 @@ impl Windows {
         to: Feed<'_>,
         claim: &dyn Fn(&[u8]) -> bool,
     ) -> bool {
-        let mut fault = |detail| to.run.gap(Gap { origin: origin.clone(), reason: Reason::ReadError, detail });
+        let mut fault = |detail| to.run.gap(Gap::new(origin.clone(), Reason::ReadError, detail));
         match self.read((input, skip), origin, to, to.run.limits().max_bytes, claim, &mut fault) {
             None => true,
             Some((size, _)) => {
@@ -121,7 +121,7 @@ impl Windows {
         let mut whole = None;
         let (start, lines) = self.behind;
         let mut window = Window { start, line: 1 + lines, core_start: 0, core_end: 0, last: false };
-        let gap = |reason, detail: String| to.run.gap(Gap { origin: origin.clone(), reason, detail });
+        let gap = |reason, detail: String| to.run.gap(Gap::new(origin.clone(), reason, detail));
         loop {
             let fault = self.fill(input, &mut held, to.run).err();
             if window.first() && claim(self.buffer.get(..held).unwrap_or_default()) {

@@ -246,7 +246,7 @@ pub(super) const fn revocation_id(revocation: Revocation) -> &'static str {
     }
 }
 
-/// The id of an expiry in `roles.toml`.
+/// The id of an expiry in the file of a role.
 pub(super) const fn expiry_id(expiry: Expiry) -> &'static str {
     match expiry {
         Expiry::Enforced => "enforced",

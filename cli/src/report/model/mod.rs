@@ -6,6 +6,7 @@
 
 mod finding;
 pub(crate) mod ids;
+mod options;
 mod place;
 mod playbook;
 mod tenths;
@@ -26,6 +27,7 @@ pub(crate) use finding::{
     UsedBy, Weakness,
 };
 pub(crate) use ids::{AllowedBy, FindingKind, Heading, Id, KeyUsage, LinkKind, SecretKind};
+pub(crate) use options::{Options, Reading};
 pub(crate) use place::{Allowance, Commit, Git, Label, Occurrence, Opened, Place, Protection, Spot};
 pub(crate) use playbook::{Command, Playbook, Reference, Section, Step};
 pub(crate) use tenths::Tenths;
@@ -85,6 +87,9 @@ pub(crate) struct Scan {
     pub(crate) exit_code: u8,
     /// The targets as typed.
     pub(crate) targets: Vec<Text>,
+    /// `None` in reports of versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) options: Option<Options>,
 }
 
 /// Counts of findings and inputs.

@@ -16,7 +16,7 @@ use keyradius_judgement::known::Class;
 use keyradius_judgement::{self as radius, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 
 use super::build;
-use super::model::{Coverage, Finding, Id as _, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Id as _, Locked, Notice, Options, Reading, Report, SCHEMA, Scan, Summary, Tool};
 use super::records::Records;
 use crate::allow::Allowance;
 
@@ -301,7 +301,7 @@ pub(crate) fn report() -> Report {
         until: "2027-01-31".parse().ok(),
     };
     let allowed = radius::Finding { id: "kr1:00000000000000aa".into(), ..opaque() };
-    let gap = Gap { origin: Origin::file("root.key"), reason: Reason::Permission, detail: "denied".into() };
+    let gap = Gap::new(Origin::file("root.key"), Reason::Permission, "denied".into());
     let public = [Occurrence { offset: 99, ..signing().related.remove(0) }];
     let allowed_secret = radius::SecretFinding { id: "kr1:00000000000000dd".into(), ..secrets().remove(1) };
     let today = "2026-11-20".parse().expect("a date");
@@ -348,6 +348,23 @@ pub(crate) fn empty() -> Report {
             interrupted: false,
             exit_code: 0,
             targets: vec![".".into()],
+            options: Some(Options {
+                reading: vec![Reading {
+                    history: Some("main..topic".into()),
+                    since: Some("90d".into()),
+                    only: None,
+                    one_file_system: false,
+                    passwords: true,
+                    limits: [("max_depth".into(), Some(3)), ("max_expanded".into(), None)].into(),
+                }],
+                fail_on: "any".into(),
+                strict: false,
+                exit_zero: false,
+                config: Some("../keyradius.toml".into()),
+                inline_allow: true,
+                known_keys: vec!["lost.pem".into()],
+                badkeys_blocklist: None,
+            }),
         },
         summary: Summary {
             signing_keys: 0,

@@ -21,6 +21,7 @@ use keyradius_core::material::{
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use keyradius_readers::armor;
+use keyradius_readers::braces::{Braces, Strings};
 use keyradius_readers::carrier;
 use keyradius_readers::curves;
 use keyradius_readers::members;
@@ -73,14 +74,17 @@ impl Detector for InToto {
         if hit.anchor == SEALED {
             return sealed(bytes, hit.at, out);
         }
-        let (open, end) = keyval(bytes, hit.at).ok_or(Malformed::new("keyval object", hit.at))?;
-        let keyval = bytes.get(open..end).unwrap_or_default();
-        let object = members::open_brace(bytes, hit.at, MAX_KEY);
-        let close = members::close_brace(bytes, end, MAX_KEY);
-        let span = object.unwrap_or(hit.at)..close.unwrap_or(end);
+        if !out.may_work() {
+            return Ok(());
+        }
+        let keyval = keyval(bytes, hit.at).ok_or(Malformed::new("keyval object", hit.at))?;
+        let mut work = 0;
+        let span = object_around(bytes, hit.at, keyval.end, &mut work);
+        out.work(work);
+        let keyval = bytes.get(keyval).unwrap_or_default();
         let key = bytes.get(span.clone()).unwrap_or_default();
         let public = members::string(keyval, "public").and_then(|text| public_half(text, key));
-        let id = key_id(bytes, object, key);
+        let id = key_id(bytes, span.start, key);
         match members::string(keyval, "private") {
             Some(text) if !text.is_empty() => {
                 // PEM is read by other detectors.
@@ -94,7 +98,9 @@ impl Detector for InToto {
             }
             _ => {
                 let half = public.ok_or(Malformed::new("public key of a keyval", hit.at))?;
-                listed(bytes, span, half, id, out);
+                let mut work = 0;
+                out.found(listed(bytes, span, half, id, &mut work));
+                out.work(work);
             }
         }
         Ok(())
@@ -105,33 +111,31 @@ impl Detector for InToto {
     }
 }
 
-/// The start of a `"keyval"` object, after its brace, and its end. The object contains only strings.
-fn keyval(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+/// The range of a `"keyval"` object.
+fn keyval(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let text = bytes.get(at + KEYVAL.bytes.len()..bytes.len().min(at + MAX_KEYVAL))?;
     let brace = text.iter().take(64).position(|&byte| byte == b'{')?;
     let between = text.get(..brace)?;
     let marks = between.iter().all(|byte| byte.is_ascii_whitespace() || b"\\\":nrt".contains(byte));
     let named = between.iter().find(|&&byte| byte != b'\\') == Some(&b'"');
-    let length = closing(text.get(brace..)?)?;
+    if !(marks && named) {
+        return None;
+    }
     let start = at + KEYVAL.bytes.len() + brace;
-    (marks && named).then_some((start + 1, start + length + 1))
+    let end = Braces::new(bytes, at, (0, MAX_KEYVAL), Strings::Delimited).close(start)?;
+    Some(start..end)
 }
 
-/// Where an object of strings ends. Braces in its strings do not count.
-fn closing(object: &[u8]) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    object.iter().position(|&byte| {
-        // In JSON within a string all quotes are escaped: no string is seen there, and the first brace counts.
-        let literal = escaped;
-        escaped = byte == b'\\' && !literal;
-        quoted ^= byte == b'"' && !literal;
-        byte == b'}' && !quoted
-    })
+/// The range of the object whose `keyval` is from `at` to `end`. If it is cut, from its brace or from `at` to `end`.
+fn object_around(bytes: &[u8], at: usize, end: usize, work: &mut usize) -> Range<usize> {
+    let braces = Braces::new(bytes, at, (MAX_KEY, end - at + MAX_KEY), Strings::Delimited);
+    let object = braces.enclosing(at, work).next();
+    object.unwrap_or_else(|| braces.open(at).next().unwrap_or(at)..end)
 }
 
 /// The id of a key: a member of its object, or the member name of the object.
-fn key_id<'a>(bytes: &'a [u8], object: Option<usize>, key: &'a [u8]) -> Option<&'a [u8]> {
-    let named = || members::name_before(bytes, object?);
+fn key_id<'a>(bytes: &'a [u8], object: usize, key: &'a [u8]) -> Option<&'a [u8]> {
+    let named = || members::name_before(bytes, object);
     let id = members::string(key, "keyid").or_else(named)?;
     (id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit)).then_some(id)
 }
@@ -157,13 +161,13 @@ fn public_half(text: &[u8], key: &[u8]) -> Option<PublicHalf> {
     }
 }
 
-/// Reports a public key with the roles that the metadata around it gives it.
-fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>, out: &mut Inspection) {
+/// A public key with the roles that the metadata around it gives it.
+fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>, work: &mut usize) -> Material {
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, span.clone());
     material.identity = Some(Identity::public(half));
     let around = span.start.saturating_sub(MAX_ROLES)..bytes.len().min(span.end + MAX_ROLES);
     let around = bytes.get(around).unwrap_or_default();
-    let roles = id.map(|id| roles(around, id)).unwrap_or_default();
+    let roles = id.map(|id| roles(around, id, work)).unwrap_or_default();
     material.remarks.push(if roles.contains(&&b"root"[..]) {
         Remark::TufRoot
     } else if roles.is_empty() {
@@ -173,12 +177,12 @@ fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>,
     });
     material.labels.extend(roles.into_iter().map(|role| Label::new("role", role)));
     material.labels.extend(id.map(|id| Label::new("key id", id)));
-    out.found(material);
+    material
 }
 
 /// The roles whose `keyids` list a key: `"root": {"keyids": [..]}`, or `{"name": "..", "keyids": [..]}` of a
 /// delegation.
-fn roles<'a>(bytes: &'a [u8], id: &[u8]) -> Vec<&'a [u8]> {
+fn roles<'a>(bytes: &'a [u8], id: &[u8], work: &mut usize) -> Vec<&'a [u8]> {
     let mut roles: Vec<&[u8]> = Vec::new();
     for at in memchr::memmem::find_iter(bytes, b"\"keyids").take(32) {
         let list = bytes.get(at..bytes.len().min(at + MAX_KEY)).unwrap_or_default();
@@ -186,9 +190,9 @@ fn roles<'a>(bytes: &'a [u8], id: &[u8]) -> Vec<&'a [u8]> {
         if memchr::memmem::find(list, id).is_none() {
             continue;
         }
-        let role = members::open_brace(bytes, at, MAX_KEY).and_then(|open| {
-            let end = members::close_brace(bytes, at, MAX_KEY)?;
-            members::name_before(bytes, open).or_else(|| members::string(bytes.get(open..end)?, "name"))
+        let braces = Braces::new(bytes, at, (MAX_KEY, MAX_KEY), Strings::Delimited);
+        let role = braces.enclosing(at, work).next().and_then(|object| {
+            members::name_before(bytes, object.start).or_else(|| members::string(bytes.get(object)?, "name"))
         });
         roles.extend(role.filter(|role| !role.is_empty() && role.len() <= 64));
     }
@@ -239,14 +243,33 @@ mod tests {
 
     #[test]
     fn braces_in_strings_end_no_object() {
-        for (text, end) in [
-            (r#"{"a":"}","b":"c"} }"#, Some(16)),
-            (r#"{"a":"\"}","b":"c"} }"#, Some(18)),
-            (r#"{\"a\":\"c\"} }"#, Some(12)),
-            (r#"{"a":"b"#, None),
-        ] {
-            assert_eq!(closing(text.as_bytes()), end, "{text}");
+        for note in ["{", "}", "{{", "}}", "\\\"{"] {
+            let key = format!(
+                r#"{{"note":"{note}","keyid":"{ID}","keyval":{{"note":"{note}","public":"{PUBLIC}","private":"{SEED}"}},"x":"{note}"}}"#
+            );
+            for (text, key) in [
+                (format!("[{key}]"), key.clone()),
+                (format!("{{\"a\":\"}}\",\"b\":{key}}}"), key.clone()),
+                (format!("\"{}\"", quoted(&key)), quoted(&key)),
+            ] {
+                let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+                assert_eq!(text.get(found[0].span.clone()), Some(&*key), "{text}");
+                assert_eq!(found[0].labels, [Label::new("key id", ID.as_bytes())], "{text}");
+            }
+            let list = format!(r#""roles":{{"{note}":{{}},"targets":{{"note":"{note}","keyids":["{ID}"]}}}}"#);
+            let found =
+                inspect(&format!(r#"{{"keys":{{"{ID}":{{"keyval":{{"public":"{PUBLIC}"}}}}}},{list}}}"#)).unwrap();
+            assert!(found[0].labels.contains(&Label::new("role", b"targets")), "{note}: {:?}", found[0].labels);
         }
+        // The end of the object is missing.
+        let cut = format!(r#"{{"keyid":"{ID}","keyval":{{"public":"{PUBLIC}","private":"{SEED}"}}"#);
+        let found = inspect(&cut).unwrap();
+        assert_eq!((found[0].span.clone(), found[0].labels.len()), (0..cut.len(), 1));
+    }
+
+    /// A text as it is inside a JSON string.
+    fn quoted(text: &str) -> String {
+        text.replace('\\', "\\\\").replace('"', "\\\"")
     }
 
     #[test]

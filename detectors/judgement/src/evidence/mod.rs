@@ -1,5 +1,5 @@
 //! Evidence for roles, from what was found. Each file weighs one kind of fact against the rules of
-//! `data/evidence.toml`; none decides a role.
+//! `data/roles/`; none decides a role.
 
 mod certificate;
 pub(super) mod file;

@@ -1,4 +1,4 @@
-//! An entry of `data/evidence.toml`: what it adds to a role, and the conditions that must all be met.
+//! An entry of `data/roles/*.toml` or `data/evidence.toml`: what it adds to a role, and the conditions that must all be met.
 //!
 //! The conditions are separate fields and not a language, so that an entry is easy to read and a misspelt one is
 //! refused. `certificate.rs`, `file.rs` and `public.rs` decide which facts the conditions apply to.
@@ -13,7 +13,7 @@ use super::words::Phrase;
 /// references to the key and are never in the file.
 const GROUPS: [&str; 5] = ["certificate", "container", "path", "cofile", "text"];
 
-/// Groups of items without a role: see the head of `evidence.toml`.
+/// Groups of items without a role: see `evidence.toml`.
 const REMARKS: [&str; 2] = ["constraint", "lifetime"];
 
 /// Points that an item may add (2.5 of the scoring: proof, strong, medium, weak) or subtract.
@@ -33,6 +33,8 @@ pub(crate) enum Use {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
+    /// The role of the file; empty for an entry of `evidence.toml`.
+    #[serde(skip)]
     pub(crate) role: String,
     pub(crate) weight: i32,
     pub(crate) group: String,
@@ -171,18 +173,20 @@ impl Rule {
     }
 }
 
-/// A `[[public]]` entry of `evidence.toml`: every condition that is set must be met.
+/// A `[[public]]` entry of a role: every condition that is set must be met.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublicRule {
+    /// The role of the file.
+    #[serde(skip)]
     pub(crate) role: String,
     pub(crate) weight: i32,
     pub(crate) text: String,
     /// A remark of the detector, by its id.
     #[serde(default, deserialize_with = "remark")]
-    pub(super) remark: Option<Remark>,
+    pub(crate) remark: Option<Remark>,
     /// How the file's name starts.
-    pub(super) file: Option<String>,
+    pub(crate) file: Option<String>,
 }
 
 impl PublicRule {
@@ -274,8 +278,9 @@ mod tests {
     use super::*;
 
     fn read(conditions: &str) -> Result<Rule, String> {
-        let base = "role='tsa'\nweight=30\ngroup='text'\ntext='x'\n";
-        toml::from_str(&format!("{base}{conditions}")).map_err(|error| error.message().to_owned())
+        let base = "weight=30\ngroup='text'\ntext='x'\n";
+        let rule = toml::from_str(&format!("{base}{conditions}")).map_err(|error| error.message().to_owned())?;
+        Ok(Rule { role: "tsa".to_owned(), ..rule })
     }
 
     #[test]
@@ -296,6 +301,7 @@ mod tests {
             assert_eq!(read(conditions).unwrap_err(), error);
         }
         assert!(read("ekus='1.2'").unwrap_err().contains("unknown field `ekus`"));
+        assert!(read("role='tsa'").unwrap_err().contains("unknown field `role`"));
         for (from, to, fault) in [
             ("weight=30", "weight=20", "the weight 20 is not one of [100, 60, 30, 10, -30, -60, -100]"),
             (
@@ -303,10 +309,13 @@ mod tests {
                 "group='label'",
                 "the group `label` is not one of certificate, container, path, cofile, text",
             ),
-            ("role='tsa'", "role=''", "without a role the weight is 0 and the group one of constraint, lifetime"),
         ] {
-            let entry = "role='tsa'\nweight=30\ngroup='text'\ntext='x'\nca=true\n".replace(from, to);
-            assert_eq!(toml::from_str::<Rule>(&entry).expect(to).fault().as_deref(), Some(fault));
+            let entry = "weight=30\ngroup='text'\ntext='x'\nca=true\n".replace(from, to);
+            let rule = Rule { role: "tsa".to_owned(), ..toml::from_str(&entry).expect(to) };
+            assert_eq!(rule.fault().as_deref(), Some(fault));
+            let without = Rule { role: String::new(), ..rule };
+            let fault = "without a role the weight is 0 and the group one of constraint, lifetime";
+            assert_eq!(without.fault().as_deref(), Some(fault));
         }
     }
 

@@ -71,13 +71,12 @@ fn certificate(number: u8, facts: CertFacts) -> Occurrence {
 
 /// Tables with one role and one entry.
 fn tables(conditions: &str) -> Tables {
-    let role = "[[role]]\nid='unknown'\ntitle='t'\ntier='T3'\nsigns=false\ntrusted_by='b'\nnext='n'\nexpiry='none'\n\
-                revocation='D'\nold_signatures='o'\n";
-    let evidence = format!(
-        "[[evidence]]\nrole='unknown'\nweight=30\ngroup='text'\ntext='x'\n{conditions}\n[test]\nwords=[]\n[stages]\n\
-         words=[]\n"
+    let role = format!(
+        "title='t'\ntier='T3'\nsigns=false\nsarif='s'\ntrusted_by='b'\nnext='n'\nexpiry='none'\nrevocation='D'\n\
+         old_signatures='o'\n[[evidence]]\nweight=30\ngroup='text'\ntext='x'\n{conditions}\n"
     );
-    Tables::read(role, &evidence).expect(conditions)
+    let words = "[test]\nwords=[]\n[stages]\nwords=[]\n";
+    Tables::read([("unknown", role.as_str())].into_iter(), words).expect(conditions)
 }
 
 fn weighed(occurrences: Vec<Occurrence>, tables: &Tables) -> Vec<Evidence> {
@@ -378,6 +377,9 @@ fn shapes_of_files() {
             "wallet 60; ",
         ),
         ("a.xml", |m| m.format = "android_keybox", "device_attestation 60; "),
+        ("src/Acme.snk", |m| m.format = "capi", "strong_name 90; "),
+        ("src/acme.SNK", |m| m.format = "pkcs1", "strong_name 30; "),
+        ("src/acme.key", |m| m.format = "capi", "unknown 0; "),
         ("efi/PK.key", |_| (), "boot_root 30; "),
         ("a/b.pem", |_| (), "unknown 0; "),
     ] {

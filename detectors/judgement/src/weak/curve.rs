@@ -5,7 +5,6 @@ use dashu_int::fast_div::ConstDivisor;
 use dashu_int::ops::BitTest;
 
 use super::number::{looks_prime, number};
-use super::spki::OtherField;
 use super::{Check, Weakness};
 use keyradius_readers::ber::{BerReader, dotted};
 use keyradius_readers::curves::{Curve, Explicit, Guess};
@@ -87,14 +86,14 @@ const BINARY: &[(&str, u32)] = &[
     ("1.2.840.10045.3.0.20", 431),
 ];
 
-pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found: &mut Vec<Weakness>) {
+pub(super) fn check(domain: Domain<'_>, point: &[u8], found: &mut Vec<Weakness>) {
     match domain {
-        Ok(Domain::Named(curve)) => {
+        Domain::Named(curve) => {
             size(curve.name, curve.bits, found);
             on_curve(&curve.written_out(&mut Vec::new()), Some(curve), point, found);
         }
-        Ok(Domain::Unknown(oid)) => binary(&dotted(oid), found),
-        Ok(Domain::Explicit { der, same_as, .. }) => {
+        Domain::Unknown(oid) => binary(&dotted(oid), found),
+        Domain::Explicit { der, same_as, .. } => {
             if let Ok(curve) = BerReader::new(der).any().and_then(Explicit::read) {
                 if let Some(same) = same_as {
                     let text = format!("explicit EC parameters of {}: many verifiers refuse them", same.name);
@@ -109,7 +108,6 @@ pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found:
                 other_field(found);
             }
         }
-        Err(OtherField) => other_field(found),
     }
 }
 

@@ -23,12 +23,12 @@ mod spki;
 pub(crate) mod tests;
 
 use keyradius_core::material::PublicHalf;
+use keyradius_readers::public::PublicKey;
 use number::PrimeTests;
 
 pub use certificate::certificate;
 pub use number::MAX_PRIME_TESTS;
 pub use shared::{MAX_BITS_TOGETHER, MAX_MODULI, not_compared, shared_primes};
-use spki::Numbers;
 
 /// A check, as described in `docs/weak-keys.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,12 +152,12 @@ pub fn check_within(public: &PublicHalf, work: u64) -> Checked {
     let mut found = Vec::new();
     let mut tests = PrimeTests::within(work);
     match spki::read(&public.spki) {
-        Some(Numbers::Rsa { n, e }) => rsa::check(n, e, &mut tests, &mut found),
-        Some(Numbers::Dsa { p, q, g, y }) => dsa::check(p, q, g, y, &mut found),
-        Some(Numbers::Dh { p, y }) => dsa::check_dh(p, y, &mut found),
-        Some(Numbers::Ec { domain, point }) => curve::check(domain, point, &mut found),
-        Some(Numbers::Raw { kind, bytes }) => raw::check(kind, bytes, &mut found),
-        None => {}
+        Some(PublicKey::Rsa { n, e } | PublicKey::RsaPss { n, e, .. }) => rsa::check(n, e, &mut tests, &mut found),
+        Some(PublicKey::Dsa { p, q, g, y }) => dsa::check(p, q, g, y, &mut found),
+        Some(PublicKey::Dh { p, y, .. }) => dsa::check_dh(p, y, &mut found),
+        Some(PublicKey::Ec { domain, point }) => curve::check(domain, point, &mut found),
+        Some(PublicKey::Raw { kind, bytes }) => raw::check(kind, bytes, &mut found),
+        Some(PublicKey::PostQuantum { .. }) | None => {}
     }
     found.sort_by_key(|weakness| (std::cmp::Reverse((weakness.computable, weakness.grade)), weakness.id));
     Checked { weaknesses: found, left_out: tests.left_out() }

@@ -1,42 +1,12 @@
-//! The numbers of a SubjectPublicKeyInfo, read more tolerantly than by `read::public`: an even modulus is a weakness of
-//! a key, not a reason to reject the file.
+//! The numbers of a SubjectPublicKeyInfo, read more tolerantly than by `public::from_spki`: an even modulus is a weakness
+//! of a key, not a reason to reject the file.
 
 use keyradius_readers::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
-use keyradius_readers::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, Raw};
+use keyradius_readers::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, PublicKey, Raw};
 
-/// A public key as big-endian magnitudes.
-pub(super) enum Numbers<'a> {
-    Rsa {
-        n: &'a [u8],
-        e: &'a [u8],
-    },
-    Dsa {
-        p: &'a [u8],
-        q: &'a [u8],
-        g: &'a [u8],
-        y: &'a [u8],
-    },
-    Dh {
-        p: &'a [u8],
-        y: &'a [u8],
-    },
-    /// `domain` is `Err` for explicit parameters of a curve that is not over a prime field.
-    Ec {
-        domain: Result<Domain<'a>, OtherField>,
-        point: &'a [u8],
-    },
-    Raw {
-        kind: Raw,
-        bytes: &'a [u8],
-    },
-}
-
-/// The field of an explicit curve is not of prime order.
-#[derive(Clone, Copy)]
-pub(super) struct OtherField;
-
-/// The numbers; `None` if the bytes are not a SubjectPublicKeyInfo, or the algorithm has no checks.
-pub(super) fn read(der: &[u8]) -> Option<Numbers<'_>> {
+/// The numbers, as big-endian magnitudes; `None` if the bytes are not a SubjectPublicKeyInfo, or the algorithm has no
+/// checks. EC parameters that cannot be read are explicit parameters of no bytes.
+pub(super) fn read(der: &[u8]) -> Option<PublicKey<'_>> {
     let mut spki = BerReader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
     let mut algorithm = spki.value(SEQUENCE, "AlgorithmIdentifier").ok()?.children();
     let oid = algorithm.value(OID, "algorithm").ok()?.content;
@@ -44,20 +14,24 @@ pub(super) fn read(der: &[u8]) -> Option<Numbers<'_>> {
     Some(match oid {
         OID_RSA | OID_RSA_PSS => {
             let [n, e] = integers(BerReader::new(bits).value(SEQUENCE, "RSAPublicKey").ok()?.children())?;
-            Numbers::Rsa { n, e }
+            PublicKey::Rsa { n, e }
         }
         OID_DSA => {
             let [p, q, g] = integers(algorithm.value(SEQUENCE, "DSA parameters").ok()?.children())?;
             let [y] = integers(BerReader::new(bits))?;
-            Numbers::Dsa { p, q, g, y }
+            PublicKey::Dsa { p, q, g, y }
         }
         OID_DH => {
-            let [p] = integers(algorithm.value(SEQUENCE, "DHParameter").ok()?.children())?;
+            let parameters = algorithm.value(SEQUENCE, "DHParameter").ok()?;
+            let [p] = integers(parameters.children())?;
             let [y] = integers(BerReader::new(bits))?;
-            Numbers::Dh { p, y }
+            PublicKey::Dh { oid: OID_DH, parameters: parameters.raw, p, y }
         }
-        OID_EC => Numbers::Ec { domain: public::domain(&mut algorithm).map_err(|_| OtherField), point: bits },
-        _ => Numbers::Raw { kind: Raw::from_oid(oid)?, bytes: bits },
+        OID_EC => {
+            let unreadable = Domain::Explicit { der: &[], same_as: None, bits: 0 };
+            PublicKey::Ec { domain: public::domain(&mut algorithm).unwrap_or(unreadable), point: bits }
+        }
+        _ => PublicKey::Raw { kind: Raw::from_oid(oid)?, bytes: bits },
     })
 }
 

@@ -32,7 +32,7 @@ fn half(spki: Vec<u8>) -> PublicHalf {
 
 /// An RSA public half with the exponent 65537.
 pub(crate) fn usual_rsa(n: &[u8]) -> PublicHalf {
-    keyradius_readers::public::half(&keyradius_readers::public::PublicKey::Rsa { n, e: &[1, 0, 1] })
+    keyradius_readers::public::half(&PublicKey::Rsa { n, e: &[1, 0, 1] })
 }
 
 struct Row {

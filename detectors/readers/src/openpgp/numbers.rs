@@ -15,34 +15,26 @@ const OID_CURVE25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 
 
 /// The numbers of a public key, as stored.
 pub(super) enum Numbers<'a> {
-    Rsa {
-        n: &'a [u8],
-        e: &'a [u8],
-    },
-    Dsa {
-        p: &'a [u8],
-        q: &'a [u8],
-        g: &'a [u8],
-        y: &'a [u8],
-    },
+    /// A key that has a SubjectPublicKeyInfo if its curve is in the table, and the form of its secret number.
+    Key(PublicKey<'a>, Form),
     ElGamal {
         p: &'a [u8],
         g: &'a [u8],
         y: &'a [u8],
     },
-    Ec {
-        oid: &'a [u8],
-        point: &'a [u8],
-    },
-    /// `reversed`: the secret is a big-endian number, as in the old X25519.
-    Raw {
-        kind: Raw,
-        public: &'a [u8],
-        reversed: bool,
-        bare: bool,
-    },
     /// An unknown algorithm, in a packet that states the length.
     Unknown,
+}
+
+/// How the secret number of a key is stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As MPIs.
+    Mpi,
+    /// As an MPI that is a big-endian number, although the algorithm's own form is little-endian: the old X25519.
+    Reversed,
+    /// In the algorithm's own form and length.
+    Bare,
 }
 
 fn mpi<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
@@ -65,14 +57,17 @@ pub(super) const fn is_known(algorithm: u8) -> bool {
 pub(super) fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numbers<'a>, Malformed> {
     let bare = |cursor: &mut Cursor<'a>, kind: Raw| {
         let public = cursor.take(kind.len(), "public key")?;
-        Ok(Numbers::Raw { kind, public, reversed: false, bare: true })
+        Ok(Numbers::Key(PublicKey::Raw { kind, bytes: public }, Form::Bare))
     };
     let sane = |number: &[u8], least: u32| (least..=16_384).contains(&number::bits(number));
     match algorithm {
         1..=3 => {
             let (n, e) = (mpi(cursor)?, mpi(cursor)?);
             let fine = sane(n, 512) && n.last().is_some_and(|b| b & 1 == 1) && sane(e, 2);
-            if fine { Ok(Numbers::Rsa { n, e }) } else { Err(Malformed::new("RSA numbers", cursor.at())) }
+            if !fine {
+                return Err(Malformed::new("RSA numbers", cursor.at()));
+            }
+            Ok(Numbers::Key(PublicKey::Rsa { n, e }, Form::Mpi))
         }
         16 | 20 => {
             let (p, g, y) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
@@ -81,7 +76,10 @@ pub(super) fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numb
         17 => {
             let (p, q, g, y) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
             let fine = sane(p, 512) && sane(q, 128);
-            if fine { Ok(Numbers::Dsa { p, q, g, y }) } else { Err(Malformed::new("DSA numbers", cursor.at())) }
+            if !fine {
+                return Err(Malformed::new("DSA numbers", cursor.at()));
+            }
+            Ok(Numbers::Key(PublicKey::Dsa { p, q, g, y }, Form::Mpi))
         }
         18 | 19 | 22 => {
             let oid = short(cursor, "curve OID")?;
@@ -90,19 +88,19 @@ pub(super) fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numb
                 short(cursor, "KDF parameters")?;
             }
             let legacy = match oid {
-                OID_ED25519 => Some((Raw::Ed25519, false)),
-                OID_CURVE25519 => Some((Raw::X25519, true)),
-                _ => Raw::from_oid(oid).map(|kind| (kind, false)),
+                OID_ED25519 => Some((Raw::Ed25519, Form::Mpi)),
+                OID_CURVE25519 => Some((Raw::X25519, Form::Reversed)),
+                _ => Raw::from_oid(oid).map(|kind| (kind, Form::Mpi)),
             };
             match (legacy, point) {
-                (Some((kind, reversed)), [0x40, public @ ..]) if public.len() == kind.len() => {
-                    Ok(Numbers::Raw { kind, public, reversed, bare: false })
-                }
                 // Ed448 and X448 may lack the prefix.
-                (Some((kind, reversed)), public) if public.len() == kind.len() => {
-                    Ok(Numbers::Raw { kind, public, reversed, bare: false })
+                (Some((kind, form)), [0x40, bytes @ ..] | bytes) if bytes.len() == kind.len() => {
+                    Ok(Numbers::Key(PublicKey::Raw { kind, bytes }, form))
                 }
-                (None, [2..=4, ..]) if (3..=20).contains(&oid.len()) => Ok(Numbers::Ec { oid, point }),
+                (None, [2..=4, ..]) if (3..=20).contains(&oid.len()) => {
+                    let domain = curves::by_oid(oid).map_or(Domain::Unknown(oid), Domain::Named);
+                    Ok(Numbers::Key(PublicKey::Ec { domain, point }, Form::Mpi))
+                }
                 _ => Err(Malformed::new("EC point", cursor.at())),
             }
         }
@@ -115,34 +113,35 @@ pub(super) fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numb
 }
 
 pub(super) fn half(numbers: &Numbers<'_>) -> Option<PublicHalf> {
-    Some(public::half(&match *numbers {
-        Numbers::Rsa { n, e } => PublicKey::Rsa { n, e },
-        Numbers::Dsa { p, q, g, y } => PublicKey::Dsa { p, q, g, y },
-        Numbers::ElGamal { .. } | Numbers::Unknown => return None,
-        Numbers::Ec { oid, point } => PublicKey::Ec { domain: Domain::Named(curves::by_oid(oid)?), point },
-        Numbers::Raw { kind, public, .. } => PublicKey::Raw { kind, bytes: public },
-    }))
+    match numbers {
+        Numbers::Key(PublicKey::Ec { domain: Domain::Unknown(_), .. }, _)
+        | Numbers::ElGamal { .. }
+        | Numbers::Unknown => None,
+        Numbers::Key(key, _) => Some(public::half(key)),
+    }
 }
 
 /// Reads the secret numbers (RFC 9580 5.5.5). Returns whether they belong to the public ones.
 pub(super) fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malformed> {
-    match *numbers {
-        Numbers::Rsa { n, e } => {
+    let (key, form) = match *numbers {
+        Numbers::Key(key, form) => (key, form),
+        Numbers::ElGamal { p, g, y } => return fits_power(cursor, p, g, y),
+        Numbers::Unknown => return Ok(false),
+    };
+    match key {
+        PublicKey::Rsa { n, e } => {
             let (d, p, q) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
             mpi(cursor)?;
             Ok(signs::rsa(n, e, d, &[p, q]).is_of_its_modulus())
         }
-        Numbers::Dsa { p, g, y, .. } | Numbers::ElGamal { p, g, y } => {
-            let x = mpi(cursor)?;
-            Ok(proof::dsa_public(p, g, x).is_some_and(|computed| number::bits(&computed) > 1 && same(&computed, y)))
-        }
-        Numbers::Ec { oid, point } => {
+        PublicKey::Dsa { p, g, y, .. } => fits_power(cursor, p, g, y),
+        PublicKey::Ec { domain, point } => {
             let scalar = mpi(cursor)?;
-            let Some(curve) = curves::by_oid(oid) else { return Ok(false) };
+            let Domain::Named(curve) = domain else { return Ok(false) };
             Ok(curve.public_point(scalar).is_some_and(|computed| curve.decompress(point) == Some(computed)))
         }
-        Numbers::Raw { kind, public, reversed, bare } => {
-            let secret = if bare { cursor.take(kind.len(), "secret key")? } else { mpi(cursor)? };
+        PublicKey::Raw { kind, bytes } => {
+            let secret = if form == Form::Bare { cursor.take(kind.len(), "secret key")? } else { mpi(cursor)? };
             // The secret may have the prefix 0x40 too; an MPI has lost its leading zeros.
             let secret = match secret {
                 [0x40, rest @ ..] if rest.len() == kind.len() => rest,
@@ -152,13 +151,20 @@ pub(super) fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<boo
             let mut whole = Zeroizing::new(vec![0; missing]);
             whole.reserve_exact(secret.len());
             whole.extend_from_slice(secret);
-            if reversed {
+            if form == Form::Reversed {
                 whole.reverse();
             }
-            Ok(proof::raw_public(kind, &whole).as_deref() == Some(public))
+            Ok(proof::raw_public(kind, &whole).as_deref() == Some(bytes))
         }
-        Numbers::Unknown => Ok(false),
+        // Not among the numbers that [`numbers`] reads.
+        PublicKey::RsaPss { .. } | PublicKey::Dh { .. } | PublicKey::PostQuantum { .. } => Ok(false),
     }
+}
+
+/// Whether `y` is the power of `g` by the secret number, as for DSA and ElGamal.
+fn fits_power(cursor: &mut Cursor<'_>, p: &[u8], g: &[u8], y: &[u8]) -> Result<bool, Malformed> {
+    let x = mpi(cursor)?;
+    Ok(proof::dsa_public(p, g, x).is_some_and(|computed| number::bits(&computed) > 1 && same(&computed, y)))
 }
 
 fn same(a: &[u8], b: &[u8]) -> bool {

@@ -74,7 +74,7 @@ pub(super) fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> T
             odb.directories.iter().flat_map(|directory| &directory.packs).any(|pack| pack.index.find(&id).is_some());
         if !packed {
             let origin = Origin::object(scan.name, id);
-            gaps.push(Gap { origin, reason: Reason::Vanished, detail: "loose object".to_owned() });
+            gaps.push(Gap::new(origin, Reason::Vanished, "loose object".to_owned()));
         }
     }
     tally

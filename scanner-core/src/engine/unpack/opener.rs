@@ -84,7 +84,7 @@ impl<'l> Opener<'l> {
     /// Records a gap, unless it only follows from a limit that was exceeded.
     pub(super) fn gap(&self, reason: Reason, detail: &str) {
         if self.level.allowance.spent().is_none() {
-            self.run.gap(Gap { origin: self.origin.clone(), reason, detail: detail.to_owned() });
+            self.run.gap(Gap::new(self.origin.clone(), reason, detail.to_owned()));
         }
     }
 
@@ -105,7 +105,7 @@ impl Opener<'_> {
         if allowance.spent().is_none() && !looked.stop {
             if let Err(reason) = taken.set(WINDOW) {
                 let detail = format!("more than {} bytes in memory", self.run.limits().max_held);
-                self.run.gap(Gap { origin, reason, detail });
+                self.run.gap(Gap::new(origin, reason, detail));
                 return ControlFlow::Continue(());
             }
             let within = self.level.within();
@@ -115,10 +115,10 @@ impl Opener<'_> {
             (looked, fault) = session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to));
         }
         if let Some((reason, detail)) = allowance.to_tell() {
-            self.run.gap(Gap { origin, reason, detail });
+            self.run.gap(Gap::new(origin, reason, detail));
         } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !self.run.cancelled()) {
             self.damaged = true;
-            self.run.gap(Gap { origin, reason: Reason::Damaged, detail });
+            self.run.gap(Gap::new(origin, Reason::Damaged, detail));
         }
         self.looked |= looked;
         let stop = looked.stop || allowance.spent().is_some();
@@ -158,7 +158,7 @@ impl Inside for Opener<'_> {
         self.damaged |= reason == Reason::Damaged;
         if self.level.allowance.spent().is_none() {
             let origin = self.inside(member);
-            self.run.gap(Gap { origin, reason, detail: detail.to_owned() });
+            self.run.gap(Gap::new(origin, reason, detail.to_owned()));
         }
     }
 

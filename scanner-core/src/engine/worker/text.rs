@@ -25,7 +25,7 @@ impl Worker {
         let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
         let kind = unwrapper.about().id;
         let gap = |reason: Reason, detail: String| {
-            session.run.gap(Gap { origin: blob.origin.clone(), reason, detail });
+            session.run.gap(Gap::new(blob.origin.clone(), reason, detail));
         };
         if around.depth >= session.run.limits().max_depth {
             gap(Reason::TooDeep, format!("{kind} at depth {}", around.depth + 1));
@@ -130,7 +130,7 @@ impl Worker {
     ) -> Known {
         let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
         let gap = |reason: Reason, detail: String| {
-            session.run.gap(Gap { origin: blob.origin.clone(), reason, detail });
+            session.run.gap(Gap::new(blob.origin.clone(), reason, detail));
         };
         // One level more than for wrappers: bytes decoded for a finding are a part of it.
         if around.depth > session.run.limits().max_depth {

@@ -1,0 +1,51 @@
+//! Lists the roles: each file of `data/roles/`, with the playbook of the same name in `data/playbooks/`.
+//!
+//! So a new role needs no line of code. A role without a playbook and a playbook without a role end the build.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+const ROLES: &str = "data/roles";
+const PLAYBOOKS: &str = "data/playbooks";
+
+/// Files beside the playbooks that belong to no role: what is common to all, and what was checked.
+const OTHERS: [&str; 2] = ["_common", "CHECKED"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
+    let root = env::var("CARGO_MANIFEST_DIR")?;
+    println!("cargo::rerun-if-changed={ROLES}");
+    println!("cargo::rerun-if-changed={PLAYBOOKS}");
+    let roles = names(ROLES, "toml")?;
+    let mut playbooks = names(PLAYBOOKS, "md")?;
+    playbooks.retain(|name| !OTHERS.contains(&name.as_str()));
+    if let Some(name) = roles.symmetric_difference(&playbooks).next() {
+        return Err(format!("{name}: a role needs both {ROLES}/{name}.toml and {PLAYBOOKS}/{name}.md").into());
+    }
+    let mut list = String::from("&[\n");
+    for name in roles {
+        let role = Path::new(&root).join(ROLES).join(format!("{name}.toml"));
+        let playbook = Path::new(&root).join(PLAYBOOKS).join(format!("{name}.md"));
+        writeln!(
+            list,
+            "RoleText {{ id: {name:?}, role: include_str!({role:?}), playbook: include_str!({playbook:?}) }},"
+        )?;
+    }
+    list.push(']');
+    fs::write(Path::new(&out).join("roles.rs"), list)?;
+    Ok(())
+}
+
+/// The names of the files in a folder with this extension, without it.
+fn names(folder: &str, extension: &str) -> Result<BTreeSet<String>, Box<dyn std::error::Error>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder).map_err(|error| format!("{folder}: {error}"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            names.extend(path.file_stem().and_then(|name| name.to_str()).map(str::to_owned));
+        }
+    }
+    Ok(names)
+}
