@@ -15,7 +15,7 @@ const OTHERS: [&str; 2] = ["_common", "CHECKED"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
-    let root = env::var("CARGO_MANIFEST_DIR")?;
+    let root = env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?;
     println!("cargo::rerun-if-changed={ROLES}");
     println!("cargo::rerun-if-changed={PLAYBOOKS}");
     let roles = names(ROLES, "toml")?;
@@ -26,16 +26,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut list = String::from("&[\n");
     for name in roles {
-        let role = Path::new(&root).join(ROLES).join(format!("{name}.toml"));
-        let playbook = Path::new(&root).join(PLAYBOOKS).join(format!("{name}.md"));
-        writeln!(
-            list,
-            "RoleText {{ id: {name:?}, role: include_str!({role:?}), playbook: include_str!({playbook:?}) }},"
-        )?;
+        let role = text_of(&Path::new(&root).join(ROLES).join(format!("{name}.toml")))?;
+        let playbook = text_of(&Path::new(&root).join(PLAYBOOKS).join(format!("{name}.md")))?;
+        writeln!(list, "RoleText {{ id: {name:?}, role: {role}, playbook: {playbook} }},")?;
     }
     list.push(']');
     fs::write(Path::new(&out).join("roles.rs"), list)?;
     Ok(())
+}
+
+/// The expression that includes a file.
+fn text_of(file: &Path) -> Result<String, String> {
+    let path = file.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", file.display()))?;
+    Ok(format!("include_str!({path:?})"))
 }
 
 /// The names of the files in a folder with this extension, without it.

@@ -58,9 +58,7 @@ impl Facts {
         let counts = harvest.counts();
         let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
         let mut summary = open::open_units(&mut occurrences, candidates, &judging.units, judging.means());
-        for occurrence in &mut occurrences {
-            unsaid::hush(occurrence);
-        }
+        unsaid::hush(&mut occurrences);
         gaps.append(&mut summary.gave_up);
         let opening = Opening { containers: summary.containers, tried: summary.tried, opened: summary.opened };
         Self { occurrences, gaps, opening, counts, repositories: Vec::new() }

@@ -3,8 +3,12 @@
 //! `JWT_SECRET_KEY=` may be followed by a path or by the secret; a comment may contain another key. The two cases
 //! cannot always be distinguished, so any text that may be a secret is reported by its length alone.
 
-use keyradius_core::material::{Kind, Material, Name, Occurrence};
-use keyradius_readers::chance;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use keyradius_core::material::{Identity, Kind, Material, Name, Occurrence, PublicHalf};
+use keyradius_readers::{chance, reveals};
 
 use crate::knowledge;
 
@@ -12,8 +16,55 @@ use crate::knowledge;
 /// margin.
 const KEY: usize = 40;
 
-/// Removes secrets from the texts of an occurrence. Call it last: everything that depends on names must be done before.
-pub(crate) fn hush(occurrence: &mut Occurrence) {
+/// Maximum number of keys of one file that a text of the file is compared with.
+const KEYS: usize = 64;
+
+/// Removes secrets from the texts of occurrences. Call it last: everything that depends on names must be done before.
+pub(crate) fn hush(occurrences: &mut [Occurrence]) {
+    hush_numbers(occurrences);
+    occurrences.iter_mut().for_each(hush_one);
+}
+
+/// Replaces labels that are the private number of a key in the same file. Whoever writes the file chooses both.
+fn hush_numbers(occurrences: &mut [Occurrence]) {
+    let mut keys: BTreeMap<&Path, Vec<Arc<PublicHalf>>> = BTreeMap::new();
+    for occurrence in occurrences.iter().filter(|occurrence| occurrence.material.kind == Kind::PrivateKey) {
+        if let Some(Identity::Public(half)) = &occurrence.material.identity {
+            let list = keys.entry(&occurrence.origin.path).or_default();
+            if list.len() < KEYS && !list.iter().any(|other| other.id == half.id) {
+                list.push(Arc::clone(half));
+            }
+        }
+    }
+    if keys.is_empty() {
+        return;
+    }
+    let reveals = |occurrence: &Occurrence, text: &str| {
+        let keys = keys.get(&*occurrence.origin.path);
+        reveals::numbers(text)
+            .iter()
+            .any(|number| keys.into_iter().flatten().any(|half| reveals::is_private(number, half)))
+    };
+    let mut told = Vec::new();
+    for (at, occurrence) in occurrences.iter().enumerate() {
+        let material = &occurrence.material;
+        let names = material.certificate.iter().flat_map(|facts| [&facts.subject, &facts.issuer]);
+        let texts = material.labels.iter().map(|label| &label.text).chain(names);
+        told.extend(texts.enumerate().filter(|(_, text)| reveals(occurrence, text)).map(|(text, _)| (at, text)));
+    }
+    for (at, text) in told {
+        let Some(material) = occurrences.get_mut(at).map(|occurrence| &mut occurrence.material) else { continue };
+        let names = material.certificate.iter_mut().flat_map(|facts| {
+            let facts = &mut **facts;
+            [&mut facts.subject, &mut facts.issuer]
+        });
+        if let Some(text) = material.labels.iter_mut().map(|label| &mut label.text).chain(names).nth(text) {
+            *text = format!("[{} characters that contain a private number]", text.chars().count());
+        }
+    }
+}
+
+fn hush_one(occurrence: &mut Occurrence) {
     if let Some(mark) = &mut occurrence.mark {
         // The ` until=` date after the reason says how long the mark is valid: it is kept.
         let until = mark.text.split_off(mark.text.rfind(" until=").unwrap_or(mark.text.len()));
@@ -65,6 +116,45 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+
+    #[test]
+    fn a_private_number_in_a_label_of_the_same_file_is_replaced_by_its_length() {
+        use keyradius_core::blob::Origin;
+        use keyradius_readers::proof::raw_public;
+        use keyradius_readers::public::{self, PublicKey, Raw};
+
+        let seed = Sha256::digest(b"a seed");
+        let half =
+            public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &raw_public(Raw::Ed25519, &seed).unwrap() });
+        let place = |path: &str, kind, label: &[u8], identity| {
+            let mut material = Material::new(kind, "jwk", Encoding::Text, 0..0);
+            material.labels = vec![Label::new("comment", b"release"), Label::new("kid", label)];
+            material.identity = identity;
+            Occurrence {
+                material,
+                origin: Origin::file(path),
+                offset: 0,
+                line: 1,
+                section: None,
+                mark: None,
+                git: None,
+            }
+        };
+        let secret = keyradius_core::hex::hex(&seed);
+        let key = || Some(Identity::public(half.clone()));
+        let mut all = [
+            place("a", Kind::PrivateKey, secret.as_bytes(), key()),
+            place("a", Kind::PublicKey, base64(&seed).as_bytes(), None),
+            place("a", Kind::PublicKey, keyradius_core::hex::hex(&half.id.spki_sha256).as_bytes(), key()),
+        ];
+        hush(&mut all);
+        let texts: Vec<&str> = all.iter().map(|o| o.material.labels[1].text.as_str()).collect();
+        let [own, other, digest] = texts[..] else { panic!("{texts:?}") };
+        assert_eq!(own, "[64 characters that contain a private number]");
+        assert_eq!(other, "[43 characters that contain a private number]");
+        assert_eq!(digest, keyradius_core::hex::hex(&half.id.spki_sha256));
+        assert!(all.iter().all(|o| o.material.labels[0].text == "release"));
+    }
 
     #[test]
     fn a_key_in_a_label_is_replaced_by_its_length() {

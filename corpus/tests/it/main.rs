@@ -1,5 +1,6 @@
 //! Promises of the whole repository, in one test binary.
 
+mod accounting;
 mod cases;
 mod circles;
 mod covering;

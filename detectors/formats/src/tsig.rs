@@ -133,7 +133,7 @@ mod tests {
             plain.replace("secret", "// {not} this \"\n\tsecret"),
             plain.replace("\talgorithm", "\t# disk of 3.5\"\n\talgorithm"),
             plain.replace("\talgorithm", "\tremark \"}\"; algorithm").replace("};", "remark \"{\"; };"),
-            plain.lines().map(|line| format!("# {line}\n")).collect(),
+            plain.split_inclusive('\n').flat_map(|line| ["# ", line]).collect(),
             format!("key tsig-key {{ algorithm hmac-md5; secret {secret}; }};"),
             format!("key \"tsig-key\" {{ secret \"{secret}\"; algorithm hmac-sha256; }};"),
             format!("{{\"conf\": \"{}\"}}", plain.replace('"', "\\\"").replace('\n', "\\n").replace('\t', "  ")),

@@ -16,7 +16,7 @@ impl Estate {
         let linked = Linked::of(&occurrences);
         let mut keys: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
         let (mut public, mut references, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
-        for occurrence in occurrences {
+        for occurrence in freed_as_read(occurrences) {
             match occurrence.material.kind {
                 Kind::Reference => {
                     references.push(occurrence);
@@ -59,6 +59,18 @@ impl Estate {
         issued::link(&mut estate);
         estate
     }
+}
+
+/// The items in order. Memory is freed while they are read: a vector would keep that of all until the last one.
+fn freed_as_read<T>(items: Vec<T>) -> impl Iterator<Item = T> {
+    /// Items that are freed together: some megabytes.
+    const CHUNK: usize = 4096;
+    let mut chunks = Vec::with_capacity(items.len().div_ceil(CHUNK));
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        chunks.push(items.by_ref().take(CHUNK).collect::<Vec<T>>());
+    }
+    chunks.into_iter().flatten()
 }
 
 /// Adds to a list that usually has one item; the first growth of a vector would reserve four.

@@ -151,7 +151,7 @@ impl Tables {
         let (mut known, mut rules, mut public) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (id, text) in roles {
             let mut role: Role = toml::from_str(text).map_err(|e| format!("{id}: {e}"))?;
-            role.id = id.to_owned();
+            id.clone_into(&mut role.id);
             let of_role = |rule| Rule { role: id.to_owned(), ..rule };
             rules.extend(std::mem::take(&mut role.evidence).into_iter().map(of_role));
             let of_role = |rule| PublicRule { role: id.to_owned(), ..rule };

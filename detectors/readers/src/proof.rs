@@ -44,6 +44,15 @@ pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     product.cmp_vartime(&*number(n)).is_eq() && (bits(d) == 0 || primes.iter().all(|prime| inverts(e, d, prime)))
 }
 
+/// Whether `factor` divides `n`, and is neither 1 nor `n`.
+pub(crate) fn is_factor(factor: &[u8], n: &[u8]) -> bool {
+    if bits(factor) < 2 || bits(factor) >= bits(n) || bits(n) > MAX_BITS {
+        return false;
+    }
+    let factor = number(factor);
+    factor.as_nz_vartime().is_some_and(|factor| number(n).rem_vartime(factor).is_zero().to_bool())
+}
+
 /// The modulus of two or more primes, if the private exponent inverts the public exponent modulo each prime minus one:
 /// numbers that are not a key do not fit like this. At least 512 bits.
 pub(crate) fn rsa_modulus(e: &[u8], d: &[u8], primes: &[&[u8]]) -> Option<Vec<u8>> {

@@ -1,16 +1,15 @@
 //! ECDSA over curves of a prime field, named or with explicit parameters (FIPS 186-5 6.4.2, SEC 1 4.1.4).
 
 use dashu_int::UBig;
-use keyradius_readers::ber::{BerReader, OID, SEQUENCE};
+use keyradius_readers::ber::{BerReader, SEQUENCE};
 use keyradius_readers::curves::Explicit;
-use keyradius_readers::public::{self, Domain};
+use keyradius_readers::public::Domain;
 
 use super::{Verdict, factors, in_range};
 
-/// Verifies a signature with the point of a SubjectPublicKeyInfo.
-pub(super) fn verify(spki: &[u8], point: &[u8], digest: &[u8], pair: &[UBig; 2]) -> Verdict {
-    let Some(domain) = domain(spki) else { return Verdict::Unknown };
-    let verified = match domain {
+/// Verifies a signature with a point of a curve.
+pub(super) fn verify(domain: &Domain<'_>, point: &[u8], digest: &[u8], pair: &[UBig; 2]) -> Verdict {
+    let verified = match *domain {
         Domain::Named(curve) | Domain::Explicit { same_as: Some(curve), .. } => {
             with(curve.n, digest, pair, |u, v| curve.combine(u, v, point))
         }
@@ -22,13 +21,6 @@ pub(super) fn verify(spki: &[u8], point: &[u8], digest: &[u8], pair: &[UBig; 2])
         Domain::Unknown(_) => return Verdict::Unknown,
     };
     verified.unwrap_or(false).into()
-}
-
-fn domain(spki: &[u8]) -> Option<Domain<'_>> {
-    let mut fields = BerReader::new(spki).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
-    let mut algorithm = fields.value(SEQUENCE, "AlgorithmIdentifier").ok()?.children();
-    algorithm.value(OID, "algorithm").ok()?;
-    public::domain(&mut algorithm).ok()
 }
 
 /// Whether r is the x coordinate of the combined point, modulo the order.

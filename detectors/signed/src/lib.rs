@@ -14,10 +14,10 @@ mod rsa;
 use dashu_int::UBig;
 use dashu_int::ops::BitTest;
 use keyradius_core::signature::{Scheme, Signature, Signed};
-use keyradius_readers::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
+use keyradius_readers::ber::{BIT_STRING, BerReader, INTEGER, SEQUENCE};
 use keyradius_readers::number::bits;
-use keyradius_readers::post_quantum;
-use keyradius_readers::public::{OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, Raw};
+use keyradius_readers::public::{PublicKey, Raw};
+use keyradius_readers::{post_quantum, spki};
 
 /// The result of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,16 +55,16 @@ pub fn cost(spki: &[u8]) -> u64 {
     const RSA_2048: u64 = 100;
     /// ECDSA on P-256.
     const EC_256: u64 = 600;
-    let size = spki.len() as u64;
+    let square = |size: u32| u64::from(size) * u64::from(size);
     match Key::read(spki) {
-        Some(Key::Rsa { n, e }) => {
-            RSA_2048 + u64::from(bits(n)).pow(2) * u64::from(bits(e)) * RSA_2048 / (2048 * 2048 * 17)
+        Some(Key::Numbers(PublicKey::Rsa { n, e })) => {
+            RSA_2048 + square(bits(n)) * u64::from(bits(e)) * RSA_2048 / (2048 * 2048 * 17)
         }
-        Some(Key::Dsa { p, q, .. }) => {
-            RSA_2048 + u64::from(bits(p)).pow(2) * u64::from(bits(q)) * RSA_2048 / (2048 * 2048 * 8)
+        Some(Key::Numbers(PublicKey::Dsa { p, q, .. })) => {
+            RSA_2048 + square(bits(p)) * u64::from(bits(q)) * RSA_2048 / (2048 * 2048 * 8)
         }
-        Some(Key::Ec { .. }) => EC_256 * (1 + (size / 90).pow(2)),
-        Some(Key::Raw { .. } | Key::Lattice { .. }) | None => 2 * EC_256,
+        Some(Key::Numbers(PublicKey::Ec { point, .. })) => EC_256 * (1 + square(point.len() as u32) / square(65)),
+        Some(Key::Numbers(_) | Key::Lattice(_)) | None => 2 * EC_256,
     }
 }
 
@@ -76,79 +76,45 @@ fn verdict(spki: &[u8], signature: &Signature) -> Option<Verdict> {
         Signed::Message(message) => (None, Some(&message[..])),
     };
     Some(match (signature.scheme, Key::read(spki)?) {
-        (Scheme::RsaPkcs1(hash), Key::Rsa { n, e }) => rsa::pkcs1(n, e, hash, digest?, value),
-        (Scheme::RsaPss { hash, mask, salt }, Key::Rsa { n, e }) => {
-            rsa::pss(n, e, &rsa::Pss { hash, mask, salt }, digest?, value)
-        }
-        (Scheme::Ecdsa(_), Key::Ec { spki, point }) => ec::verify(spki, point, digest?, &numbers(value)?),
-        (Scheme::Dsa(_), Key::Dsa { p, q, g, y }) => dsa([p, q, g, y], digest?, numbers(value)?),
-        (Scheme::Ed25519, Key::Raw { kind: Raw::Ed25519, bytes }) => edwards::ed25519(bytes, message?, value)?.into(),
-        (Scheme::Ed448, Key::Raw { kind: Raw::Ed448, bytes }) => edwards::ed448(bytes, message?, value)?.into(),
-        (Scheme::MlDsa(set), Key::Lattice { bytes }) => {
-            post_quantum::lattice_verifies(set, bytes, message?, value).into()
-        }
+        (Scheme::MlDsa(set), Key::Lattice(key)) => post_quantum::lattice_verifies(set, key, message?, value).into(),
+        (scheme, Key::Numbers(key)) => match (scheme, key) {
+            (Scheme::RsaPkcs1(hash), PublicKey::Rsa { n, e }) => rsa::pkcs1(n, e, hash, digest?, value),
+            (Scheme::RsaPss { hash, mask, salt }, PublicKey::Rsa { n, e }) => {
+                rsa::pss(n, e, &rsa::Pss { hash, mask, salt }, digest?, value)
+            }
+            (Scheme::Ecdsa(_), PublicKey::Ec { domain, point }) => {
+                ec::verify(&domain, point, digest?, &numbers(value)?)
+            }
+            (Scheme::Dsa(_), PublicKey::Dsa { p, q, g, y }) => dsa([p, q, g, y], digest?, &numbers(value)?),
+            (Scheme::Ed25519, PublicKey::Raw { kind: Raw::Ed25519, bytes }) => {
+                edwards::ed25519(bytes, message?, value)?.into()
+            }
+            (Scheme::Ed448, PublicKey::Raw { kind: Raw::Ed448, bytes }) => {
+                edwards::ed448(bytes, message?, value)?.into()
+            }
+            _ => Verdict::Failed,
+        },
         _ => Verdict::Failed,
     })
 }
 
-/// The numbers of a SubjectPublicKeyInfo.
+/// A public key; keys of ML-DSA have no numbers to read.
 enum Key<'a> {
-    Rsa {
-        n: &'a [u8],
-        e: &'a [u8],
-    },
-    Dsa {
-        p: &'a [u8],
-        q: &'a [u8],
-        g: &'a [u8],
-        y: &'a [u8],
-    },
-    Ec {
-        spki: &'a [u8],
-        point: &'a [u8],
-    },
-    Raw {
-        kind: Raw,
-        bytes: &'a [u8],
-    },
+    Numbers(PublicKey<'a>),
     /// ML-DSA; its length says which.
-    Lattice {
-        bytes: &'a [u8],
-    },
+    Lattice(&'a [u8]),
 }
 
 impl<'a> Key<'a> {
-    fn read(spki: &'a [u8]) -> Option<Self> {
-        let mut fields = BerReader::new(spki).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
-        let mut algorithm = fields.value(SEQUENCE, "AlgorithmIdentifier").ok()?.children();
-        let oid = algorithm.value(OID, "algorithm").ok()?.content;
+    fn read(der: &'a [u8]) -> Option<Self> {
+        if let Some(numbers) = spki::read(der) {
+            return Some(Self::Numbers(numbers));
+        }
+        let mut fields = BerReader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
+        fields.value(SEQUENCE, "AlgorithmIdentifier").ok()?;
         let (_, octets) = fields.value(BIT_STRING, "subjectPublicKey").ok()?.content.split_first()?;
-        let mut inner = BerReader::new(octets);
-        Some(match oid {
-            OID_RSA | OID_RSA_PSS => {
-                let mut key = inner.value(SEQUENCE, "RSAPublicKey").ok()?.children();
-                Self::Rsa { n: unsigned(&mut key)?, e: unsigned(&mut key)? }
-            }
-            OID_DSA => {
-                let mut group = algorithm.value(SEQUENCE, "DSA parameters").ok()?.children();
-                Self::Dsa {
-                    p: unsigned(&mut group)?,
-                    q: unsigned(&mut group)?,
-                    g: unsigned(&mut group)?,
-                    y: unsigned(&mut inner)?,
-                }
-            }
-            OID_EC => Self::Ec { spki, point: octets },
-            _ => match Raw::from_oid(oid) {
-                Some(kind) => Self::Raw { kind, bytes: octets },
-                None => Self::Lattice { bytes: octets },
-            },
-        })
+        Some(Self::Lattice(octets))
     }
-}
-
-fn unsigned<'a>(reader: &mut BerReader<'a>) -> Option<&'a [u8]> {
-    Some(reader.value(INTEGER, "number").ok()?.unsigned())
 }
 
 /// The numbers r and s of ECDSA and DSA (RFC 3279 2.2.2 and 2.2.3).
@@ -179,19 +145,19 @@ fn factors(pair: &[UBig; 2], digest: &[u8], order: &UBig) -> Option<[UBig; 2]> {
 }
 
 /// FIPS 186-4 4.7.
-fn dsa([p, q, g, y]: [&[u8]; 4], digest: &[u8], pair: [UBig; 2]) -> Verdict {
+fn dsa([p, q, g, y]: [&[u8]; 4], digest: &[u8], pair: &[UBig; 2]) -> Verdict {
     if bits(p) > MAX_MODULUS || bits(q) > MAX_ORDER {
         return Verdict::Unknown;
     }
     let [p, q, g, y] = [p, q, g, y].map(UBig::from_be_bytes);
-    if p <= UBig::ONE || q <= UBig::ONE || !in_range(&pair, &q) {
+    if p <= UBig::ONE || q <= UBig::ONE || !in_range(pair, &q) {
         return Verdict::Failed;
     }
-    let Some([u, v]) = factors(&pair, digest, &q) else { return Verdict::Failed };
+    let Some([u, v]) = factors(pair, digest, &q) else { return Verdict::Failed };
     let field = dashu_int::fast_div::ConstDivisor::new(p);
     let product = field.reduce(g).pow(&u) * field.reduce(y).pow(&v);
     let [r, _] = pair;
-    Verdict::from(product.residue() % q == r)
+    Verdict::from(product.residue() % q == *r)
 }
 
 #[cfg(test)]

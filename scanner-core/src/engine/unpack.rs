@@ -3,6 +3,7 @@
 //! Nothing is unpacked to disk, and little is held in memory: members are streams that are read in windows, whatever
 //! their size. Only a container that must be read at any offset, inside another one, is held whole, up to a limit.
 
+mod aside;
 mod opener;
 
 use std::cell::Cell;
@@ -20,8 +21,9 @@ use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason};
 use crate::read_at::{Cursor, Held, ReadAt};
-use crate::seam::{Container, Feed, Looked, Packed, Reader, Sink};
+use crate::seam::{Container, Feed, Inside, Looked, Packed, Reader, Sink, Unopenable};
 use crate::source::stream::Windows;
+use aside::{Account, Batch, Strained, Watched};
 use opener::{Opener, Outcome};
 
 /// The sink for members at one depth of containers.
@@ -136,6 +138,38 @@ impl Level<'_> {
         self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
     }
 
+    /// Whether a limit ends the reading of everything in the outermost input.
+    fn is_over(&self) -> bool {
+        self.allowance.spent().is_some() || self.session.run.cancelled()
+    }
+
+    /// Opens a container that is read in order, and searches what belongs to no member of it.
+    fn strained(
+        &self,
+        origin: &Origin,
+        id: &'static str,
+        input: &mut dyn Read,
+        read: fn(&mut dyn Read, &mut dyn Inside) -> Result<(), Unopenable>,
+    ) -> (Outcome, Looked) {
+        let account = Arc::<Account>::default();
+        let mut input = Strained::new(input, &account, Batch::new(self, origin));
+        let mut opener = Opener::new(self, origin, id, account);
+        let outcome = opener.read(|inside| read(&mut input, inside));
+        let mut looked = opener.looked;
+        if matches!(outcome, Outcome::Opened { .. }) {
+            looked |= input.finish();
+        }
+        (outcome, looked)
+    }
+
+    /// Reports a container whose first bytes promised another format than the rest, which was read.
+    fn is_not_one(&self, origin: &Origin) {
+        let detail = "not the format that its first bytes indicate".to_owned();
+        if self.allowance.spent().is_none() {
+            self.session.run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
+        }
+    }
+
     /// Opens every format that matches: a file may begin like a stream and be an image by a magic number at a later
     /// offset.
     fn at_any_place(
@@ -146,27 +180,40 @@ impl Level<'_> {
         bytes: &Arc<dyn ReadAt>,
     ) -> Option<Looked> {
         let mut all: Option<Looked> = None;
-        let mut any_damaged = false;
+        let (mut any_damaged, mut in_order) = (false, false);
         let mut places = Vec::new();
+        let watched = Arc::new(Watched::new(bytes));
+        let mut at_any_place = false;
         for container in containers {
             let place = place(*container, start);
             if places.contains(&place) || all.is_some_and(|looked| looked.stop) {
                 continue;
             }
-            let mut opener = Opener::new(self, origin, container.about().id);
-            let outcome = opener.read(|inside| match container.reader() {
+            let id = container.about().id;
+            let (outcome, looked) = match container.reader() {
                 Reader::InOrder(read) => {
-                    read(&mut io::BufReader::with_capacity(READ, Cursor::new(Arc::clone(bytes))), inside)
+                    let mut input = io::BufReader::with_capacity(READ, Cursor::new(Arc::clone(bytes)));
+                    self.strained(origin, id, &mut input, read)
                 }
-                Reader::AnyPlace(read) => read(Cursor::new(Arc::clone(bytes)), inside),
-            });
+                Reader::AnyPlace(read) => {
+                    let mut opener = Opener::new(self, origin, id, Arc::clone(&watched.account));
+                    let bytes: Arc<dyn ReadAt> = Arc::clone(&watched) as Arc<dyn ReadAt>;
+                    (opener.read(|inside| read(Cursor::new(bytes), inside)), opener.looked)
+                }
+            };
             if let Outcome::Opened { damaged } = outcome {
+                at_any_place |= matches!(container.reader(), Reader::AnyPlace(_));
                 any_damaged |= damaged && matches!(container.reader(), Reader::AnyPlace(_));
+                in_order |= matches!(container.reader(), Reader::InOrder(_));
                 places.push(place);
-                *all.get_or_insert_default() |= opener.looked;
+                *all.get_or_insert_default() |= looked;
             }
         }
         let mut looked = all?;
+        // If another format was read in order, everything that is no member of it was searched.
+        if at_any_place && !any_damaged && !in_order && !looked.stop {
+            looked |= watched.search_others(self, origin);
+        }
         if any_damaged && !looked.stop {
             // Members that a damaged container no longer leads to may still be among its bytes.
             let again = self.as_it_is(&mut Cursor::new(Arc::clone(bytes)), origin);
@@ -198,16 +245,15 @@ impl Level<'_> {
             let mut input = Read::chain(&mut again, &mut counted);
             match container.reader() {
                 Reader::InOrder(read) if !several => {
-                    let mut opener = Opener::new(self, origin, container.about().id);
-                    let outcome = opener.read(|inside| read(&mut input, inside));
+                    let (outcome, looked) = self.strained(origin, container.about().id, &mut input, read);
                     match outcome {
                         Outcome::Opened { .. } => {
                             self.session.run.count_unopened(first, || origin.clone());
-                            return Some(opener.looked);
+                            return Some(looked);
                         }
                         Outcome::NotOne if consumed.get() > 0 => {
-                            opener.gap(Reason::Damaged, "not the format that its first bytes indicate");
-                            return Some(opener.looked);
+                            self.is_not_one(origin);
+                            return Some(looked);
                         }
                         Outcome::NotOne => {}
                     }
@@ -260,11 +306,11 @@ impl Level<'_> {
             let mut all = Read::chain(Cursor::new(Arc::new(held)), input);
             // The other formats cannot be opened; a stream can.
             if let Some((Reader::InOrder(read), id)) = containers.first().map(|one| (one.reader(), one.about().id)) {
-                let mut opener = Opener::new(self, origin, id);
-                if matches!(opener.read(|inside| read(&mut all, inside)), Outcome::NotOne) {
-                    opener.gap(Reason::Damaged, "not the format that its first bytes indicate");
+                let (outcome, looked) = self.strained(origin, id, &mut all, read);
+                if matches!(outcome, Outcome::NotOne) {
+                    self.is_not_one(origin);
                 }
-                return Some(opener.looked);
+                return Some(looked);
             }
             return Some(self.as_it_is(&mut all, origin));
         }

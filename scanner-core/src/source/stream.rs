@@ -84,6 +84,20 @@ impl Windows {
         self.part(input, origin, to, u64::MAX)
     }
 
+    /// Like [`Self::feed_member`], for bytes that begin at an offset of what the origin names.
+    pub(crate) fn feed_member_at(
+        &mut self,
+        at: u64,
+        input: &mut dyn Read,
+        origin: &Origin,
+        to: Feed<'_>,
+    ) -> (Looked, Option<String>) {
+        self.behind = (at, 0);
+        let fed = self.feed_member(input, origin, to);
+        self.behind = (0, 0);
+        fed
+    }
+
     fn part(&mut self, input: &mut dyn Read, origin: &Origin, to: Feed<'_>, most: u64) -> (Looked, Option<String>) {
         let mut fault = None;
         let mut faulty = |detail| fault = Some(detail);

@@ -313,7 +313,7 @@ fn extend(value: &mut Value, at: &str) {
             for (name, value) in members.iter_mut() {
                 extend(value, name);
             }
-            if !["by_tier", "containers", "unopened"].contains(&at) {
+            if !["by_tier", "containers", "unopened", "limits"].contains(&at) {
                 members.insert("zz_of_later".to_owned(), json!({"deep": [1, "x", null]}));
             }
         }
@@ -337,7 +337,18 @@ fn reports_of_all_versions_with_the_same_major_version_are_read() {
         "used_by",
         "links",
     ];
-    let more = ["exposure", "playbook", "references", "git", "opened", "section", "members", "locked", "repositories"];
+    let more = [
+        "exposure",
+        "playbook",
+        "references",
+        "git",
+        "opened",
+        "section",
+        "members",
+        "locked",
+        "repositories",
+        "options",
+    ];
     strip(&mut earlier, &added);
     strip(&mut earlier, &more);
     for finding in earlier["findings"].as_array_mut().expect("findings") {

@@ -33,6 +33,10 @@ fn marks_count_below_the_own_root_only() {
         .file("wide.txt", [&[0xff, 0xfe][..], &wide].concat())
         .file("clone/.git/HEAD", "ref: refs/heads/main\n")
         .file("clone/a.pem", marked(3))
+        .file("bare.git/HEAD", "ref: refs/heads/main\n")
+        .file("bare.git/objects/info/packs", "")
+        .file("bare.git/refs/heads/x", "")
+        .file("bare.git/a.pem", marked(12))
         .file("program.bin", [b"\x7f\0\0\0\n", marked(4).as_bytes()].concat())
         .file("inside.b64", base64(marked(5).as_bytes()))
         .file("bare.pem", format!("# keyradius:allow\n{}", key_pem(8)))
@@ -46,6 +50,7 @@ fn marks_count_below_the_own_root_only() {
         ("wide.txt", true, ""),
         (foreign, false, "outside"),
         ("clone", false, "another repository"),
+        ("bare.git/a.pem", false, "another repository"),
         ("program.bin", false, "binary"),
         ("inside.b64", false, "encoding"),
         ("a.tar", false, "archive"),

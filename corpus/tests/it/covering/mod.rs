@@ -7,7 +7,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
 
 mod der;
-mod plant;
+pub(crate) mod plant;
 
 use keyradius_core::blob::Origin;
 use keyradius_core::material::{Identity, Kind, Material};

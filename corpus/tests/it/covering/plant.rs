@@ -11,7 +11,7 @@ pub(super) struct Planted {
 }
 
 /// An Ed25519 key in PKCS#8 DER (RFC 8410 7), with a seed that no sample contains.
-pub(super) fn key(number: u8) -> Vec<u8> {
+pub(crate) fn key(number: u8) -> Vec<u8> {
     let mut state = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let seed = (0..32).map(|_| {
         // xorshift64

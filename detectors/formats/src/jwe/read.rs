@@ -11,8 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::unlock::kdf::Hash;
 
-/// `"PBES2-HS` in base64url where it follows `{"alg":`, without digits that depend on other bytes.
-pub(super) const ANCHOR: Anchor<'_> = Anchor::anywhere(b"QQkVTMi1IU");
+/// `PBES2-HS` in base64url, without digits that depend on other bytes: in each of the three places that it can have in a
+/// group of three bytes.
+pub(super) const ANCHORS: [Anchor<'_>; 3] =
+    [Anchor::anywhere(b"QQkVTMi1IU"), Anchor::anywhere(b"UEJFUzItSF"), Anchor::anywhere(b"BCRVMyLUhT")];
 
 /// Maximum length of a header that is read, in digits. A header with a certificate chain may be longer; no writer of
 /// PBES2 adds one.
@@ -84,8 +86,8 @@ const fn in_token(byte: u8) -> bool {
 pub(super) fn token(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let before = bytes.get(at.saturating_sub(MAX_HEADER)..at)?;
     let run = before.iter().rev().take_while(|byte| in_token(**byte)).count();
-    // `{` and a quote or a blank; a letter of an escape such as `\n` may precede them.
-    let start = at - run + memchr::memmem::find(bytes.get(at - run..at)?, b"ey")?;
+    // `{` and a quote or a blank (`ey`) or a line break (`ew`); a letter of an escape such as `\n` may precede them.
+    let start = at - run + bytes.get(at - run..at)?.windows(2).position(|pair| pair == b"ey" || pair == b"ew")?;
     let text = bytes.get(start..bytes.len().min(start + MAX))?;
     let mut dots = 0;
     let length = text.iter().take_while(|&&byte| {

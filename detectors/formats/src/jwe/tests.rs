@@ -19,7 +19,7 @@ const GCM: [usize; 4] = [40, 12, 155, 16];
 const CBC: [usize; 4] = [72, 16, 160, 32];
 
 fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-    ask::first(&Jwe, "key.jwe", text, &[ANCHOR])
+    ask::first(&Jwe, "key.jwe", text, &ANCHORS)
 }
 
 #[test]
@@ -40,6 +40,22 @@ fn derivations_ciphers_and_surroundings() {
         assert_eq!(key.protection.as_ref().map(|p| p.detail.as_str()), Some(detail));
         assert_eq!(key.labels.first().map(|label| label.text.as_str()), Some("signer-1"));
         assert!(key.locked.is_some());
+    }
+}
+
+#[test]
+fn members_stand_in_any_order_with_any_blanks() {
+    let plain = header("PBES2-HS256+A128KW", "A256GCM");
+    let blanks = plain.replace(':', ": ").replace(',', ", ");
+    let lines = plain.replace('{', "{\n  ").replace(',', ",\n  ");
+    let last = |pad: &str| {
+        format!(
+            "{{{pad}{},\"alg\":\"PBES2-HS256+A128KW\"}}",
+            &plain["{\"alg\":\"PBES2-HS256+A128KW\",".len()..plain.len() - 1]
+        )
+    };
+    for header in [blanks, lines, last(""), last(" "), last("  ")] {
+        assert_eq!(inspect(&token(&header, GCM)).map(|found| found.len()), Ok(1), "{header}");
     }
 }
 

@@ -18,7 +18,6 @@ mod roca;
 mod rsa;
 mod shape;
 mod shared;
-mod spki;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -151,7 +150,7 @@ pub fn check(public: &PublicHalf) -> Vec<Weakness> {
 pub fn check_within(public: &PublicHalf, work: u64) -> Checked {
     let mut found = Vec::new();
     let mut tests = PrimeTests::within(work);
-    match spki::read(&public.spki) {
+    match keyradius_readers::spki::read(&public.spki) {
         Some(PublicKey::Rsa { n, e } | PublicKey::RsaPss { n, e, .. }) => rsa::check(n, e, &mut tests, &mut found),
         Some(PublicKey::Dsa { p, q, g, y }) => dsa::check(p, q, g, y, &mut found),
         Some(PublicKey::Dh { p, y, .. }) => dsa::check_dh(p, y, &mut found),

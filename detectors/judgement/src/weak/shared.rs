@@ -20,7 +20,6 @@ use keyradius_readers::number::bits;
 use keyradius_readers::public::PublicKey;
 
 use super::number::{MAX_BITS, SMALL_PRIMES, number};
-use super::spki;
 use super::{Check, Weakness};
 
 pub(super) const SHARED_PRIME: Check = Check {
@@ -125,7 +124,7 @@ fn places<'a>(keys: &[&'a PublicHalf]) -> (Places<'a>, Vec<usize>) {
     let mut beyond = BTreeMap::new();
     let mut together = 0;
     for (index, key) in keys.iter().enumerate() {
-        let Some(PublicKey::Rsa { n, e }) = spki::read(&key.spki) else { continue };
+        let Some(PublicKey::Rsa { n, e }) = keyradius_readers::spki::read(&key.spki) else { continue };
         let size = bits(n) as usize;
         if !places.contains_key(n) && size <= MAX_BITS {
             if places.len() == MAX_MODULI || together + size > MAX_BITS_TOGETHER {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::aside::Account;
 use super::{Level, Plain};
 use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
@@ -43,13 +44,50 @@ pub(super) struct Opener<'l> {
     damaged: bool,
     /// The memory that the reader uses.
     taken: Taken,
+    /// What the reader reads for members.
+    account: Arc<Account>,
+}
+
+/// Searches bytes of a container that belong to no member, from an offset. They are not opened.
+pub(super) fn search_aside(
+    level: &Level<'_>,
+    origin: &Origin,
+    at: u64,
+    content: &mut dyn Read,
+) -> Looked {
+    let (run, allowance) = (&level.session.run, level.allowance);
+    if allowance.spent().is_some() || run.cancelled() {
+        return Looked { stop: run.cancelled(), ..Looked::default() };
+    }
+    let mut taken = Taken::none(Arc::clone(&allowance.holding));
+    if let Err(reason) = taken.set(WINDOW) {
+        let detail = format!("more than {} bytes in memory", run.limits().max_held);
+        run.gap(Gap::new(origin.clone(), reason, detail));
+        return Looked::default();
+    }
+    let within = level.within();
+    let mut counted = Counted { inner: content, allowance };
+    let to = Feed { run, sink: &Plain(&within) };
+    let (looked, fault) =
+        level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
+    if looked.found {
+        // A reader may have taken content of a member beside the member, or handed out what it had read before.
+        level.session.rescanned(origin);
+    }
+    if let Some((reason, detail)) = allowance.to_tell() {
+        run.gap(Gap::new(origin.clone(), reason, detail));
+    } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !run.cancelled()) {
+        run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
+    }
+    looked
 }
 
 impl<'l> Opener<'l> {
-    pub(super) fn new(level: &'l Level<'l>, origin: &'l Origin, kind: &'static str) -> Self {
+    pub(super) fn new(level: &'l Level<'l>, origin: &'l Origin, kind: &'static str, account: Arc<Account>) -> Self {
         let run = &level.session.run;
         let taken = Taken::none(Arc::clone(&level.allowance.holding));
-        Self { run, level, origin, kind, looked: Looked::default(), members: 0, told: false, damaged: false, taken }
+        let looked = Looked::default();
+        Self { run, level, origin, kind, looked, members: 0, told: false, damaged: false, taken, account }
     }
 
     /// Runs a reader, and counts the container if the input was one.
@@ -112,7 +150,9 @@ impl Opener<'_> {
             let mut counted = Counted { inner: content, allowance };
             let sink: &dyn Sink = if plain { &Plain(&within) } else { &within };
             let to = Feed { run: self.run, sink };
-            (looked, fault) = session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to));
+            let account = Arc::clone(&self.account);
+            (looked, fault) = account
+                .in_member(|| session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to)));
         }
         if let Some((reason, detail)) = allowance.to_tell() {
             self.run.gap(Gap::new(origin, reason, detail));
@@ -140,10 +180,15 @@ impl Inside for Opener<'_> {
     fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
         let within = self.level.within();
         let open = self.level.allowance.spent().is_none() && !self.run.cancelled();
-        if open && within.depth < self.run.limits().max_depth && within.opens_at_any_place(&content) {
+        let account = Arc::clone(&self.account);
+        if open
+            && within.depth < self.run.limits().max_depth
+            && account.in_member(|| within.opens_at_any_place(&content))
+        {
             let origin = self.inside(member);
             self.level.allowance.entry();
-            if let Some(looked) = within.open(&origin, Packed::AnyPlace(Arc::new(content.clone()))) {
+            let opened = account.in_member(|| within.open(&origin, Packed::AnyPlace(Arc::new(content.clone()))));
+            if let Some(looked) = opened {
                 self.members += 1;
                 self.looked |= looked;
                 let stop = looked.stop || self.level.allowance.spent().is_some();

@@ -1,12 +1,12 @@
 //! The numbers of a SubjectPublicKeyInfo, read more tolerantly than by `public::from_spki`: an even modulus is a weakness
 //! of a key, not a reason to reject the file.
 
-use keyradius_readers::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
-use keyradius_readers::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, PublicKey, Raw};
+use super::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
+use super::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, PublicKey, Raw};
 
 /// The numbers, as big-endian magnitudes; `None` if the bytes are not a SubjectPublicKeyInfo, or the algorithm has no
 /// checks. EC parameters that cannot be read are explicit parameters of no bytes.
-pub(super) fn read(der: &[u8]) -> Option<PublicKey<'_>> {
+pub fn read(der: &[u8]) -> Option<PublicKey<'_>> {
     let mut spki = BerReader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
     let mut algorithm = spki.value(SEQUENCE, "AlgorithmIdentifier").ok()?.children();
     let oid = algorithm.value(OID, "algorithm").ok()?.content;

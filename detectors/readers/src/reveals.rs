@@ -1,0 +1,97 @@
+//! Whether a word of a text is the private number of a key: labels, names and comments come from the input, and must not
+//! carry into a report what the report says was found.
+
+use keyradius_core::material::PublicHalf;
+use zeroize::Zeroizing;
+
+use super::object;
+use super::proof::{dsa_public, is_factor, raw_public};
+use super::public::{Domain, PublicKey};
+use super::spki;
+
+/// Fewest bytes of a number that is looked at: shorter ones are no private key that anybody should use.
+const FEWEST: usize = 16;
+
+/// Fewest characters of such a number, in base64 without padding.
+const WORD: usize = 22;
+
+/// The numbers that the words of a text may be: in hexadecimal digits or base64, in either alphabet.
+pub fn numbers(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
+    let words = text.as_bytes().split(|byte| !is_digit(byte)).filter(|word| word.len() >= WORD);
+    let mut all = Vec::new();
+    for word in words {
+        // `name=value` is two words, and `=` at the end is padding.
+        let name = word.iter().position(|byte| *byte == b'=').filter(|at| at + 3 < word.len());
+        let word = name.and_then(|at| word.get(at + 1..)).unwrap_or(word);
+        all.extend(hexadecimal(word));
+        all.extend(object::decode(word));
+    }
+    all.retain(|number| number.len() >= FEWEST);
+    all
+}
+
+fn hexadecimal(word: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    keyradius_core::hex::unhex(str::from_utf8(word).ok()?)
+}
+
+/// Whether a number is a private number of the key: a scalar or seed, a prime or the private exponent of RSA.
+pub fn is_private(number: &[u8], half: &PublicHalf) -> bool {
+    match spki::read(&half.spki) {
+        Some(PublicKey::Raw { kind, bytes }) => raw_public(kind, number).is_some_and(|public| public == bytes),
+        Some(PublicKey::Ec { domain: Domain::Named(curve) | Domain::Explicit { same_as: Some(curve), .. }, point }) => {
+            // Shorter scalars are as rare as collisions; a scalar costs more than everything else here.
+            number.len() + 2 >= curve.bits.div_ceil(8) as usize
+                && curve.public_point(number).is_some_and(|public| curve.decompress(point) == Some(public))
+        }
+        Some(PublicKey::Dsa { p, g, y, .. }) => dsa_public(p, g, number).is_some_and(|public| public == y),
+        Some(PublicKey::Rsa { n, e }) => {
+            // Whether 2 to the power of e and then of the number is 2 again.
+            let again = || dsa_public(n, &dsa_public(n, &[2], e)?, number);
+            is_factor(number, n) || (number.len() * 2 > n.len() && again().is_some_and(|result| result == [2]))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::public::{self, Raw};
+    use super::super::text::{base64, base64url};
+    use super::*;
+    use keyradius_core::hex::hex;
+
+    #[test]
+    fn every_spelling_of_a_private_number_is_recognised() {
+        let seed = [7; 32];
+        let half =
+            public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &raw_public(Raw::Ed25519, &seed).unwrap() });
+        let reveals = |text: &str| numbers(text).iter().any(|number| is_private(number, &half));
+        for secret in [hex(&seed), hex(&seed).to_uppercase(), base64(&seed), base64url(&seed)] {
+            for text in [secret.clone(), format!("key {secret}, of Alice"), format!("CN={secret}, O=Acme")] {
+                assert!(reveals(&text), "{text}");
+            }
+        }
+        for text in [hex(&half.spki), hex(&half.id.spki_sha256), base64(&[8; 32]), "Alice <alice@example.org>".into()] {
+            assert!(!reveals(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn primes_and_exponents_of_rsa_and_scalars_of_curves() {
+        // 2^127 - 1 and 2^107 - 1 are primes; Python computed the exponent: pow(65537, -1, (p - 1) * (q - 1)).
+        let number = |digits: &str| keyradius_core::hex::unhex(digits).unwrap();
+        let (p, q) = (number("7fffffffffffffffffffffffffffffff"), number("07ffffffffffffffffffffffffff"));
+        let n = number("03ffffffffffffffffffffffffff7ffff800000000000000000000000001");
+        let d = number("0231e1ce1e31e1ce1e31e1ce1e315555a1e2ce1d31e2ce1d31e2ce1d31e5");
+        let half = public::half(&PublicKey::Rsa { n: &n, e: &[1, 0, 1] });
+        for (private, is) in [(&p, true), (&q, true), (&d, true), (&n, false), (&number("02"), false)] {
+            assert_eq!(is_private(private, &half), is, "{}", hex(private));
+        }
+        let curve = super::super::curves::by_name("P-256").unwrap();
+        let scalar = [9; 32];
+        let point = curve.public_point(&scalar).unwrap();
+        let half = public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point });
+        assert!(is_private(&scalar, &half) && !is_private(&[8; 32], &half));
+    }
+}

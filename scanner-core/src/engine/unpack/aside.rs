@@ -1,0 +1,277 @@
+//! The accounting law: bytes of a container that its reader does not hand out as the content of a member are searched as
+//! plain bytes, whatever they are: padding, gaps, boot blocks, headers, and everything after the end.
+//!
+//! The engine watches what a reader reads while the content of a member is being read; that content has been searched.
+//! Of a container that is read in order, everything else passes by here once. Of a container that is read at any place,
+//! the other ranges are read again in the end.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zeroize::Zeroizing;
+
+use super::opener::search_aside;
+use super::Level;
+use crate::blob::Origin;
+use crate::prefilter::Seen;
+use crate::read_at::{Cursor, ReadAt};
+use crate::seam::Looked;
+
+/// Fewest bytes that are searched: the shortest key that is recognised amid other bytes, an Ed25519 key in DER, has 48.
+const FEWEST: u64 = 48;
+
+/// Bytes that are collected before they are searched.
+const BATCH: usize = 256 << 10;
+
+/// Bytes of a long part that are searched again with those that follow, because a key may lie across the end of a batch.
+const OVERLAP: usize = 16 << 10;
+
+/// Maximum number of ranges that are remembered for one container, some megabytes.
+const MOST_RANGES: usize = 1 << 16;
+
+/// Ranges are rounded to multiples of this once there are [`MOST_RANGES`]: bytes between them count as read.
+const COARSE: u64 = 64 << 10;
+
+/// Whether the content of a member is being read, and which ranges were read as such.
+#[derive(Default)]
+pub(super) struct Account {
+    in_member: AtomicBool,
+    /// Disjoint ranges: starts and ends.
+    ranges: Mutex<BTreeMap<u64, u64>>,
+}
+
+impl Account {
+    /// Runs `read`, during which everything that is read is the content of a member.
+    pub(super) fn in_member<T>(&self, read: impl FnOnce() -> T) -> T {
+        let before = self.in_member.swap(true, Relaxed);
+        let done = read();
+        self.in_member.store(before, Relaxed);
+        done
+    }
+
+    /// Remembers a range that was read.
+    fn read(&self, from: u64, length: u64) {
+        if !self.in_member.load(Relaxed) || length == 0 {
+            return;
+        }
+        let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut from, mut to) = (from, from.saturating_add(length));
+        if ranges.len() >= MOST_RANGES {
+            (from, to) = (from - from % COARSE, to.next_multiple_of(COARSE));
+        }
+        // The last range that begins before the end of this one reaches furthest of those that touch it.
+        while let Some((&start, &end)) = ranges.range(..=to).next_back().filter(|(_, end)| **end >= from) {
+            (from, to) = (from.min(start), to.max(end));
+            ranges.remove(&start);
+        }
+        ranges.insert(from, to);
+    }
+
+    /// The ranges below `size` that were not read as the content of a member.
+    fn others(&self, size: u64) -> Vec<(u64, u64)> {
+        let ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others = Vec::new();
+        let mut at = 0;
+        for (&start, &end) in &*ranges {
+            others.push((at, start.min(size)));
+            at = end;
+        }
+        others.push((at, size));
+        others.retain(|(start, end)| start.saturating_add(FEWEST) <= *end);
+        others
+    }
+}
+
+/// Bytes that are read at any place, with an account.
+pub(super) struct Watched {
+    bytes: Arc<dyn ReadAt>,
+    pub(super) account: Arc<Account>,
+}
+
+impl Watched {
+    pub(super) fn new(bytes: &Arc<dyn ReadAt>) -> Self {
+        Self { bytes: Arc::clone(bytes), account: Arc::default() }
+    }
+
+    /// Searches everything that was not read as the content of a member.
+    pub(super) fn search_others(&self, level: &Level<'_>, origin: &Origin) -> Looked {
+        let mut batch = Batch::new(level, origin);
+        for (start, end) in self.account.others(self.bytes.size()) {
+            if batch.looked.stop {
+                break;
+            }
+            let mut part = Cursor::new(Arc::clone(&self.bytes)).part(start, end - start);
+            if end - start > BATCH as u64 {
+                batch.looked |= search_aside(level, origin, start, &mut part);
+                continue;
+            }
+            let mut bytes = Zeroizing::new(Vec::with_capacity((end - start) as usize));
+            // What cannot be read here was not needed by the reader of the container either, which reports damage.
+            let _ = part.read_to_end(&mut bytes);
+            batch.add(start, &bytes);
+        }
+        batch.finish()
+    }
+}
+
+impl ReadAt for Watched {
+    fn size(&self) -> u64 {
+        self.bytes.size()
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read_at(at, into)?;
+        self.account.read(at, read as u64);
+        Ok(read)
+    }
+}
+
+/// A container that is read in order: what is not the content of a member is collected.
+pub(super) struct Strained<'r> {
+    inner: &'r mut dyn Read,
+    account: Arc<Account>,
+    at: u64,
+    batch: Batch<'r>,
+}
+
+impl<'r> Strained<'r> {
+    pub(super) fn new(inner: &'r mut dyn Read, account: &Arc<Account>, batch: Batch<'r>) -> Self {
+        Self { inner, account: Arc::clone(account), at: 0, batch }
+    }
+
+    /// Reads what the reader of the container left over, and searches everything that it did not hand out.
+    pub(super) fn finish(mut self) -> Looked {
+        let mut bytes = Zeroizing::new(vec![0; OVERLAP]);
+        while !self.batch.looked.stop && !self.batch.level.is_over() {
+            match self.read(&mut bytes) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        self.batch.finish()
+    }
+}
+
+impl Read for Strained<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        if !self.account.in_member.load(Relaxed) {
+            self.batch.add(self.at, into.get(..read).unwrap_or_default());
+        }
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+/// Parts of a container, collected until it is worth searching them.
+pub(super) struct Batch<'r> {
+    level: &'r Level<'r>,
+    origin: &'r Origin,
+    bytes: Zeroizing<Vec<u8>>,
+    /// For each part: where it begins in `bytes` and in the container.
+    parts: Vec<(usize, u64)>,
+    seen: Vec<Seen>,
+    looked: Looked,
+}
+
+impl<'r> Batch<'r> {
+    pub(super) fn new(level: &'r Level<'r>, origin: &'r Origin) -> Self {
+        let (bytes, parts, seen, looked) = (Zeroizing::default(), Vec::new(), Vec::new(), Looked::default());
+        Self { level, origin, bytes, parts, seen, looked }
+    }
+
+    /// Adds bytes at a place of the container. Those that continue the last part belong to it.
+    fn add(&mut self, at: u64, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let next = self.parts.last().map(|(from, start)| start + (self.bytes.len() - from) as u64);
+        if next != Some(at) {
+            self.drop_short();
+            self.parts.push((self.bytes.len(), at));
+        }
+        if self.bytes.capacity() == 0 {
+            // Reserved at once: a growing buffer would leave copies in memory.
+            self.bytes.reserve_exact(BATCH + OVERLAP);
+        }
+        for chunk in bytes.chunks(OVERLAP) {
+            self.bytes.extend_from_slice(chunk);
+            if self.bytes.len() >= BATCH {
+                self.search(OVERLAP);
+            }
+        }
+    }
+
+    /// Forgets the last part if it is too short for a key.
+    fn drop_short(&mut self) {
+        if let Some((from, _)) = self.parts.last().copied().filter(|(from, _)| self.bytes.len() - from < FEWEST as usize) {
+            self.bytes.truncate(from);
+            self.parts.pop();
+        }
+    }
+
+    /// Searches all parts if one of them contains an anchor, and forgets them but for the end of the last one.
+    fn search(&mut self, overlap: usize) {
+        if self.level.session.run.prefilter().is_inside(&self.bytes, &mut self.seen) {
+            let ends = self.parts.iter().skip(1).map(|(from, _)| *from).chain([self.bytes.len()]);
+            for ((from, at), end) in self.parts.iter().zip(ends) {
+                let part = self.bytes.get(*from..end).unwrap_or_default();
+                let mut content = part;
+                self.looked |= search_aside(self.level, self.origin, *at, &mut content);
+            }
+        }
+        let last = self.parts.pop();
+        self.parts.clear();
+        let length = self.bytes.len();
+        if let Some((from, at)) = last.filter(|_| overlap > 0) {
+            let kept = from.max(length.saturating_sub(overlap));
+            self.bytes.copy_within(kept.., 0);
+            self.bytes.truncate(length - kept);
+            self.parts.push((0, at + (kept - from) as u64));
+        } else {
+            self.bytes.clear();
+        }
+    }
+
+    fn finish(mut self) -> Looked {
+        self.drop_short();
+        self.search(0);
+        self.looked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_join_and_the_others_remain() {
+        let account = Account::default();
+        account.read(0, 10);
+        assert_eq!(account.others(1000), [(0, 1000)], "nothing was read as a member");
+        let read = |from, length| account.in_member(|| account.read(from, length));
+        for (from, length) in [(100, 10), (110, 5), (300, 100), (90, 10), (400, 1), (350, 20), (120, 0)] {
+            read(from, length);
+        }
+        assert_eq!(account.others(1000), [(0, 90), (115, 300), (401, 1000)]);
+        read(115, 140);
+        assert_eq!(account.others(1000), [(0, 90), (401, 1000)], "45 bytes are too few");
+        read(50, 400);
+        read(940, 1000);
+        assert_eq!(account.others(1000), [(0, 50), (450, 940)]);
+    }
+
+    #[test]
+    fn many_ranges_are_rounded() {
+        let account = Account::default();
+        for number in 0..2 * MOST_RANGES as u64 {
+            account.in_member(|| account.read(number * 1000, 100));
+        }
+        let ranges = account.ranges.lock().unwrap();
+        assert!(ranges.len() <= MOST_RANGES + 1, "{}", ranges.len());
+        assert!(ranges.values().zip(ranges.keys().skip(1)).all(|(end, start)| end < start));
+    }
+}
