@@ -5,6 +5,7 @@
 mod classify;
 pub mod estate;
 mod evidence;
+mod globs;
 mod join;
 pub mod known;
 mod link;

@@ -1,6 +1,6 @@
 //! Rules as data: findings about how keys are kept and trusted, the SARIF rule of each role, and the CWE, OWASP, NIST
-//! and SLSA identifiers of both. `data/rules.toml`, `sarif.toml` and `frameworks.toml` are compiled in and parsed at
-//! first use.
+//! and SLSA identifiers of both. `data/rules.toml`, `sarif.toml` and `frameworks.toml` are compiled in (as JSON,
+//! see `build.rs`) and parsed at first use.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -140,11 +140,14 @@ pub struct Rules {
 
 #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
 static BUILT_IN: LazyLock<Rules> = LazyLock::new(|| {
-    let read = Rules::read(
-        include_str!("../data/rules.toml"),
-        include_str!("../data/sarif.toml"),
-        include_str!("../data/frameworks.toml"),
-    );
+    let read = || {
+        let rules = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/rules.json")))?;
+        let sarif = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/sarif.json")))?;
+        let frameworks = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/frameworks.json")))?;
+        Ok((rules, sarif, frameworks))
+    };
+    let read = read().map_err(|error: serde_json::Error| error.to_string());
+    let read = read.and_then(|(rules, sarif, frameworks)| Rules::new(rules, sarif, frameworks));
     read.unwrap_or_else(|error| panic!("built-in rules: {error}"))
 });
 
@@ -165,6 +168,10 @@ impl Rules {
         let rules: RulesFile = toml::from_str(rules).map_err(|e| format!("rules: {e}"))?;
         let sarif: SarifFile = toml::from_str(sarif).map_err(|e| format!("sarif: {e}"))?;
         let frameworks: FrameworksFile = toml::from_str(frameworks).map_err(|e| format!("frameworks: {e}"))?;
+        Self::new(rules, sarif, frameworks)
+    }
+
+    fn new(rules: RulesFile, sarif: SarifFile, frameworks: FrameworksFile) -> Result<Self, String> {
         let ids = rules.rule.iter().map(|rule| &rule.id).chain(sarif.key.iter().map(|key| &key.id));
         let mut references = BTreeMap::new();
         for id in ids {
@@ -176,7 +183,7 @@ impl Rules {
                 let condition = condition.ok_or_else(|| format!("frameworks: no condition `{name}` ({id})"))?;
                 all.extend(frameworks.names.references(condition)?);
             }
-            all.sort_by(|a, b| a.framework.cmp(&b.framework).then(order(&a.id).cmp(&order(&b.id))));
+            all.sort_by_cached_key(|one: &Reference| (one.framework, order(&one.id), one.id.clone()));
             all.dedup();
             if references.insert(id.clone(), all).is_some() {
                 return Err(format!("rules: {id} is defined twice"));
@@ -221,11 +228,11 @@ impl Rules {
     }
 }
 
-/// Identifiers in the order people expect: `NHI2` before `NHI10`, `CWE-321` before `CWE-1394`.
-fn order(id: &str) -> (usize, &str) {
+/// Puts identifiers in the order people expect, before their text: `NHI2` before `NHI10`, `CWE-321` before `CWE-1394`.
+fn order(id: &str) -> usize {
     let digits = id.split(':').next().unwrap_or(id).chars().filter(char::is_ascii_digit).count();
     let numbered = id.starts_with("CWE-") || id.starts_with("NHI");
-    (if numbered { digits } else { 0 }, id)
+    if numbered { digits } else { 0 }
 }
 
 impl Names {

@@ -1,13 +1,13 @@
-//! Roles and evidence as data: `data/*.toml`, compiled in and parsed once per run.
+//! Roles and evidence as data: `data/*.toml`, compiled in (as JSON, see `build.rs`) and parsed once per run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
 use super::Tier;
 use super::evidence::rule::{PublicRule, Rule};
+use super::globs::Globs;
 
 /// A role of `roles.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -118,7 +118,7 @@ pub struct Tables {
     /// Rules about private keys and their files, in file order.
     pub(crate) of_files: Vec<Rule>,
     /// The globs of all rules about files.
-    globs: GlobSet,
+    pub(crate) globs: Globs,
     /// The number of the rule that each glob belongs to.
     owners: Vec<usize>,
     /// Rules about places of public halves, in file order.
@@ -135,7 +135,12 @@ impl Tables {
     ///
     /// Never: a test reads the same text.
     pub fn built_in() -> Self {
-        let read = Self::read(include_str!("../data/roles.toml"), include_str!("../data/evidence.toml"));
+        let roles = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/roles.json")));
+        let evidence = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/evidence.json")));
+        let read = match (roles, evidence) {
+            (Ok(roles), Ok(evidence)) => Self::new(roles, evidence),
+            (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
+        };
         #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
         read.unwrap_or_else(|error| panic!("built-in tables: {error}"))
     }
@@ -144,6 +149,10 @@ impl Tables {
     pub fn read(roles: &str, evidence: &str) -> Result<Self, String> {
         let roles: RolesFile = toml::from_str(roles).map_err(|e| format!("roles: {e}"))?;
         let evidence: EvidenceFile = toml::from_str(evidence).map_err(|e| format!("evidence: {e}"))?;
+        Self::new(roles, evidence)
+    }
+
+    fn new(roles: RolesFile, evidence: EvidenceFile) -> Result<Self, String> {
         let mut known = BTreeMap::new();
         for role in roles.role {
             if let Some(twice) = known.insert(role.id.clone(), role) {
@@ -169,7 +178,14 @@ impl Tables {
         }
         let (of_certificates, of_files): (Vec<_>, Vec<_>) =
             evidence.evidence.into_iter().partition(Rule::about_certificate);
-        let (globs, owners) = globs(&of_files).map_err(|error| format!("evidence: {error}"))?;
+        let globs: Vec<(usize, &str)> = of_files
+            .iter()
+            .enumerate()
+            .flat_map(|(number, rule)| rule.path.iter().map(move |path| (number, path.as_str())))
+            .collect();
+        let owners = globs.iter().map(|(number, _)| *number).collect();
+        let globs =
+            Globs::new(globs.into_iter().map(|(_, path)| path)).map_err(|error| format!("evidence: {error}"))?;
         Ok(Self {
             roles: known,
             of_certificates,
@@ -184,7 +200,7 @@ impl Tables {
 
     /// Numbers of the rules about files with a glob that matches the path.
     pub(crate) fn on_path(&self, path: &Path) -> BTreeSet<usize> {
-        self.globs.matches(path).into_iter().filter_map(|glob| self.owners.get(glob).copied()).collect()
+        self.globs.matching(path).into_iter().filter_map(|glob| self.owners.get(glob).copied()).collect()
     }
 
     /// A role by its id.
@@ -196,18 +212,6 @@ impl Tables {
     pub fn roles(&self) -> impl Iterator<Item = &Role> {
         self.roles.values()
     }
-}
-
-/// The globs of all rules, each with the number of its rule.
-fn globs(rules: &[Rule]) -> Result<(GlobSet, Vec<usize>), globset::Error> {
-    let (mut set, mut owners) = (GlobSetBuilder::new(), Vec::new());
-    for (number, rule) in rules.iter().enumerate() {
-        for path in &rule.path {
-            set.add(GlobBuilder::new(path).case_insensitive(true).literal_separator(true).build()?);
-            owners.push(number);
-        }
-    }
-    Ok((set.build()?, owners))
 }
 
 #[cfg(test)]
