@@ -93,10 +93,14 @@ struct RolesFile {
     role: Vec<Role>,
 }
 
+/// Rules, each on its own: a list of these large values would be copied many times while it grows.
+#[allow(clippy::vec_box, reason = "the values are large")]
+pub(crate) type Rules = Vec<Box<Rule>>;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EvidenceFile {
-    evidence: Vec<Rule>,
+    evidence: Rules,
     #[serde(default)]
     public: Vec<PublicRule>,
     test: Words,
@@ -114,9 +118,9 @@ struct Words {
 pub struct Tables {
     roles: BTreeMap<String, Role>,
     /// Rules about certificates, in file order.
-    pub(crate) of_certificates: Vec<Rule>,
+    pub(crate) of_certificates: Rules,
     /// Rules about private keys and their files, in file order.
-    pub(crate) of_files: Vec<Rule>,
+    pub(crate) of_files: Rules,
     /// The globs of all rules about files.
     pub(crate) globs: Globs,
     /// The number of the rule that each glob belongs to.
@@ -176,8 +180,8 @@ impl Tables {
                 return Err(format!("evidence: public: no role, no condition or no weight ({})", rule.text));
             }
         }
-        let (of_certificates, of_files): (Vec<_>, Vec<_>) =
-            evidence.evidence.into_iter().partition(Rule::about_certificate);
+        let (of_certificates, of_files): (Rules, Rules) =
+            evidence.evidence.into_iter().partition(|rule| rule.about_certificate());
         let globs: Vec<(usize, &str)> = of_files
             .iter()
             .enumerate()
