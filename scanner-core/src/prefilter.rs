@@ -9,13 +9,16 @@
 //!   a byte of `GATE` are searched everywhere, those with one only in bytes that contain one. A source tree is text,
 //!   and costs only the search for text anchors.
 
+mod few;
 mod select;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
+use few::Index;
 use select::{Haystack, Literal};
 
 use crate::blob::Window;
@@ -31,6 +34,13 @@ const GATE: [u8; 3] = [0x00, 0x01, 0x03];
 /// How many first bytes of a git object are compared with magic numbers, at most: that of tar ends at 262. Magic
 /// numbers at later offsets (ISO 9660, ext) are recognised only in objects that are read for another reason.
 const OPENING: usize = 512;
+
+/// How many bytes are searched before the anchors are compiled: the size of the first read buffer. Searching so many with
+/// [`Index`] takes a tenth of the time that compiling takes.
+const FEW: usize = 64 << 10;
+
+/// Room for the anchors of the built-in detectors.
+const ANCHORS: usize = 800;
 
 /// The owners of an anchor: indices into [`Knowledge`].
 #[derive(Debug, Default)]
@@ -53,12 +63,17 @@ pub struct Seen {
 /// All anchors of the knowledge, compiled.
 pub struct Prefilter<'k> {
     anchors: Vec<(Anchor<'k>, Owners)>,
-    text: Vec<Set>,
-    /// Compiled with the first bytes that hold one of `GATE`: a commit of text never needs them.
+    /// Searches until `FEW` bytes were searched.
+    few: Index,
+    /// How many bytes `few` searched.
+    searched: AtomicUsize,
+    /// Compiled when `FEW` bytes were searched: a run that reads one small file never needs them.
+    text: OnceLock<Vec<Set>>,
+    /// Compiled with the first bytes after those that hold one of `GATE`: a history of text never needs them.
     binary: OnceLock<Vec<Set>>,
-    /// The anchors that `binary` is made of.
+    /// The anchors that `text` and `binary` are made of.
+    in_text: Vec<usize>,
     in_binary: Vec<usize>,
-    sizes: (usize, usize),
     /// Anchors that count at the start of a blob, by their first byte: there are hundreds, and every blob is checked.
     starts: Vec<Vec<usize>>,
     /// Magic numbers of containers.
@@ -75,10 +90,11 @@ impl std::fmt::Debug for Prefilter<'_> {
 }
 
 impl<'k> Prefilter<'k> {
-    /// Compiles the anchors of all detectors and unwrappers; each distinct literal once.
+    /// Collects the anchors of all detectors and unwrappers; each distinct literal once. They are compiled when enough
+    /// bytes were searched.
     pub fn new(knowledge: &Knowledge<'k>) -> Self {
-        let mut anchors: Vec<(Anchor<'k>, Owners)> = Vec::new();
-        let mut slots: HashMap<Anchor<'k>, usize> = HashMap::new();
+        let mut anchors: Vec<(Anchor<'k>, Owners)> = Vec::with_capacity(ANCHORS);
+        let mut slots: HashMap<Anchor<'k>, usize> = HashMap::with_capacity(ANCHORS);
         let mut slot = |anchor: Anchor<'k>| {
             *slots.entry(anchor).or_insert_with(|| {
                 anchors.push((anchor, Owners::default()));
@@ -102,9 +118,8 @@ impl<'k> Prefilter<'k> {
             anchors.iter().enumerate().filter(|(_, (a, _))| keep(a)).map(|(i, _)| i).collect()
         };
         let starting = ids(&|a| a.at_start);
-        let text = ids(&|a| !a.at_start && !is_binary(a));
-        let binary = ids(&|a| !a.at_start && is_binary(a));
-        let sizes = (text.len(), binary.len());
+        let in_text = ids(&|a| !a.at_start && !is_binary(a));
+        let in_binary = ids(&|a| !a.at_start && is_binary(a));
         let longest = anchors.iter().map(|(a, _)| a.bytes.len()).max().unwrap_or(1);
         let is_near = |magic: &&Magic| magic.at + magic.bytes.len() <= OPENING;
         let magics: Vec<Magic> =
@@ -120,9 +135,19 @@ impl<'k> Prefilter<'k> {
                 same.push(id);
             }
         }
-        let text = sets(&anchors, &text, Haystack::Text);
-        let (binary, in_binary) = (OnceLock::new(), binary);
-        Self { anchors, text, binary, in_binary, sizes, starts, magics, longest, opening }
+        let few = Index::new(&anchors, in_text.iter().chain(&in_binary).copied());
+        let (searched, text, binary) = (AtomicUsize::new(0), OnceLock::new(), OnceLock::new());
+        Self { anchors, few, searched, text, binary, in_text, in_binary, starts, magics, longest, opening }
+    }
+
+    /// Whether the searchers are used for `more` bytes: if they are compiled, or if that is now worth its time.
+    fn is_compiled(&self, more: usize) -> bool {
+        self.text.get().is_some() || self.searched.fetch_add(more, Ordering::Relaxed).saturating_add(more) > FEW
+    }
+
+    /// The sets that are searched in all bytes.
+    fn text(&self) -> &[Set] {
+        self.text.get_or_init(|| sets(&self.anchors, &self.in_text, Haystack::Text))
     }
 
     /// The sets that are searched only in bytes that hold one of `GATE`.
@@ -165,13 +190,13 @@ impl<'k> Prefilter<'k> {
     }
 
     /// How many anchors are searched in all bytes, and how many more in bytes that contain a byte of `GATE`.
-    pub const fn sizes(&self) -> (usize, usize) {
-        self.sizes
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.in_text.len(), self.in_binary.len())
     }
 
     /// How many passes search all bytes, and how many more search bytes that contain a byte of `GATE`.
     pub fn passes(&self) -> (usize, usize) {
-        (self.text.len(), self.binary().len())
+        (self.text().len(), self.binary().len())
     }
 
     /// The hit of a seen anchor, and the owners of the anchor.
@@ -182,6 +207,12 @@ impl<'k> Prefilter<'k> {
 
     /// Appends every anchor in the window's core, in ascending order.
     pub fn find(&self, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
+        let core = window.core_end.min(bytes.len()).saturating_sub(window.core_start);
+        self.find_by(self.is_compiled(core), bytes, window, out);
+    }
+
+    /// Searches with the compiled searchers, or with the index; both find the same.
+    fn find_by(&self, compiled: bool, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
         let first = out.len();
         if window.first() {
             out.extend(self.starting(bytes).map(|anchor| Seen { at: 0, anchor }));
@@ -189,9 +220,13 @@ impl<'k> Prefilter<'k> {
         // An anchor that begins in the core may end after it.
         let end = window.core_end.saturating_add(self.longest - 1).min(bytes.len());
         let Some(searched) = bytes.get(..end) else { return };
-        self.text.iter().for_each(|set| set.find(&self.anchors, searched, window, out));
-        if searched.get(window.core_start..).is_some_and(has_gate_byte) {
-            self.binary().iter().for_each(|set| set.find(&self.anchors, searched, window, out));
+        if compiled {
+            self.text().iter().for_each(|set| set.find(&self.anchors, searched, window, out));
+            if searched.get(window.core_start..).is_some_and(has_gate_byte) {
+                self.binary().iter().for_each(|set| set.find(&self.anchors, searched, window, out));
+            }
+        } else {
+            self.few.find(&self.anchors, searched, window, out);
         }
         out.get_mut(first..).unwrap_or_default().sort_unstable();
     }
@@ -324,10 +359,19 @@ mod tests {
         Prefilter::new(&Knowledge { detectors: vec![anchors], ..Knowledge::default() })
     }
 
+    /// What the compiled searchers find, which has to be what the index finds.
+    fn seen(prefilter: &Prefilter<'_>, bytes: &[u8], window: Window) -> Vec<Seen> {
+        let [few, compiled] = [false, true].map(|compiled| {
+            let mut out = Vec::new();
+            prefilter.find_by(compiled, bytes, window, &mut out);
+            out
+        });
+        assert_eq!(few, compiled);
+        few
+    }
+
     fn find(bytes: &[u8], window: Window) -> Vec<(usize, usize)> {
-        let mut out = Vec::new();
-        prefilter(&Fake(ANCHORS)).find(bytes, window, &mut out);
-        out.into_iter().map(|s| (s.at, s.anchor)).collect()
+        seen(&prefilter(&Fake(ANCHORS)), bytes, window).into_iter().map(|s| (s.at, s.anchor)).collect()
     }
 
     #[test]
@@ -344,11 +388,24 @@ mod tests {
             [Anchor::anywhere(b"token"), Anchor::anywhere(b"token_key"), Anchor::anywhere(b"token_keys")];
         let fake = Fake(&ANCHORS);
         let prefilter = prefilter(&fake);
-        for (text, seen) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
-            let mut out = Vec::new();
-            prefilter.find(text.as_bytes(), Window::whole(text.len()), &mut out);
-            assert_eq!(out.len(), seen, "{text}");
+        for (text, count) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
+            let found = seen(&prefilter, text.as_bytes(), Window::whole(text.len()));
+            assert_eq!(found.len(), count, "{text}");
         }
+    }
+
+    #[test]
+    fn anchors_are_compiled_when_many_bytes_were_searched() {
+        let fake = Fake(ANCHORS);
+        let prefilter = prefilter(&fake);
+        let (mut out, half) = (Vec::new(), vec![b'.'; FEW / 2]);
+        for compiled in [false, false, true] {
+            prefilter.find(&half, Window::whole(half.len()), &mut out);
+            assert_eq!(prefilter.text.get().is_some(), compiled);
+        }
+        assert!(prefilter.binary.get().is_none());
+        prefilter.find(b"\0", Window::whole(1), &mut out);
+        assert!(prefilter.binary.get().is_some() && out.is_empty());
     }
 
     #[test]
@@ -357,9 +414,8 @@ mod tests {
         let anchors: Vec<Anchor<'_>> = texts.iter().map(|text| Anchor::anywhere(text.as_bytes())).collect();
         let fake = Fake(&anchors);
         let prefilter = prefilter(&fake);
-        let mut out = Vec::new();
         let text = b"..anchor00000.anchor01999 anchor02000";
-        prefilter.find(text, Window::whole(text.len()), &mut out);
+        let out = seen(&prefilter, text, Window::whole(text.len()));
         assert_eq!(out.iter().map(|seen| seen.at).collect::<Vec<_>>(), [2, 14]);
     }
 
@@ -381,8 +437,7 @@ mod tests {
         let prefilter = prefilter(&fake);
         for _ in 0..50 {
             let text: Vec<u8> = (0..random(200)).map(|_| b"ab\0c"[usize::try_from(random(4)).unwrap()]).collect();
-            let mut out = Vec::new();
-            prefilter.find(&text, Window::whole(text.len()), &mut out);
+            let out = seen(&prefilter, &text, Window::whole(text.len()));
             let mut naive: Vec<Seen> = (0..text.len())
                 .flat_map(|at| prefilter.anchors().iter().enumerate().map(move |(anchor, (a, _))| (at, anchor, a)))
                 .filter(|(at, _, a)| text[*at..].starts_with(a.bytes))

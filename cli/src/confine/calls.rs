@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
+use seccompiler::{BackendError, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
+
+use super::filter::{self, Answers};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -160,9 +160,19 @@ const UNKNOWN: &[i64] = &[
     437, // openat2
 ];
 
-/// The bit in numbers of the x32 ABI (`__X32_SYSCALL_BIT`, asm/unistd.h), and the numbers of its own calls.
+/// The bit in numbers of the x32 ABI (`__X32_SYSCALL_BIT`, asm/unistd.h): what is refused is refused there too.
 #[cfg(target_arch = "x86_64")]
-const X32: (i64, std::ops::RangeInclusive<i64>) = (0x4000_0000, 512..=547);
+pub(super) const X32: u32 = 0x4000_0000;
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const X32: u32 = 0;
+
+/// The numbers of calls that only x32 has. Without its bit they are no calls.
+#[cfg(target_arch = "x86_64")]
+const OF_X32: std::ops::Range<u32> = 512..548;
+
+#[cfg(not(target_arch = "x86_64"))]
+const OF_X32: std::ops::Range<u32> = 0..0;
 
 /// `TIOCSTI` and `TIOCLINUX` (asm-generic/ioctls.h), which insert input that the shell would later read as if it were
 /// typed.
@@ -170,18 +180,25 @@ const TYPES_INPUT: [u64; 2] = [0x5412, 0x541c];
 
 /// Gives up the calls of these lists. `output`: whether a file will be put in its place.
 pub(super) fn restrict(output: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let unknown: Rules = UNKNOWN.iter().map(|call| (*call, Vec::new())).collect();
-    for (rules, error) in [(refused(output)?, libc::EPERM), (unknown, libc::ENOSYS)] {
-        let answer = SeccompAction::Errno(error.unsigned_abs());
-        let filter =
-            SeccompFilter::new(with_x32(rules), SeccompAction::Allow, answer, std::env::consts::ARCH.try_into()?)?;
-        let program: BpfProgram = filter.try_into()?;
-        seccompiler::apply_filter_all_threads(&program)?;
-    }
-    Ok(())
+    let program = filter::program(answers(output)?, X32)?;
+    Ok(seccompiler::apply_filter_all_threads(&program)?)
 }
 
-fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
+/// How each call of these lists is answered.
+pub(super) fn answers(output: bool) -> Result<Answers, Box<dyn std::error::Error>> {
+    let answer = |error: i32| SeccompAction::Errno(error.unsigned_abs());
+    let mut answers = Answers::new();
+    for (call, rules) in refused(output)? {
+        answers.insert(call.try_into()?, (rules, answer(libc::EPERM)));
+    }
+    for call in UNKNOWN {
+        answers.insert((*call).try_into()?, (Vec::new(), answer(libc::ENOSYS)));
+    }
+    answers.extend(OF_X32.map(|call| (call, (Vec::new(), answer(libc::ENOSYS)))));
+    Ok(answers)
+}
+
+fn refused(output: bool) -> Result<Rules, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq, Ne};
     let without_output = [FOR_OUTPUT, FOR_OUTPUT_OLD].into_iter().flatten().filter(|_| !output);
     let all = REFUSED.iter().chain(REFUSED_OLD).chain(without_output);
@@ -213,21 +230,6 @@ fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
 }
 
 /// A rule that matches if the lower half of an argument compares as given.
-fn when(argument: u8, compares: SeccompCmpOp, with: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+fn when(argument: u8, compares: SeccompCmpOp, with: u64) -> Result<SeccompRule, BackendError> {
     SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compares, with)?])
-}
-
-/// Adds the same rules for the x32 numbers of x86-64, which a list of refused numbers would otherwise leave open.
-#[cfg(target_arch = "x86_64")]
-fn with_x32(mut rules: Rules) -> Rules {
-    let (bit, own) = X32;
-    let again: Vec<_> = rules.iter().map(|(call, rules)| (call | bit, rules.clone())).collect();
-    rules.extend(again);
-    rules.extend(own.map(|call| (call | bit, Vec::new())));
-    rules
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn with_x32(rules: Rules) -> Rules {
-    rules
 }

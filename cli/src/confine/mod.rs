@@ -8,6 +8,8 @@
 mod calls;
 pub(crate) mod cores;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+mod filter;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 mod linux;
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests;

@@ -103,39 +103,42 @@ impl KnownKeys {
         if !columns.contains(&"class") || !columns.contains(&"label") {
             return Err("the first line names the columns; `class` and `label` must be among them".to_owned());
         }
+        let place = |name: &str| columns.iter().position(|column| *column == name);
+        let [class, role, label, source] = ["class", "role", "label", "source"].map(place);
+        let identifiers = COLUMNS.map(|(name, column, digits)| (name, place(name), column, digits));
+        let mut cells: Vec<&str> = Vec::new();
         for (number, line) in lines {
             let wrong = |what: String| Err(format!("line {}: {what}", number + 1));
-            let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
-            let cell = |name: &str| {
-                columns.iter().position(|column| *column == name).and_then(|at| cells.get(at)).copied().unwrap_or("")
-            };
-            let Some(class) = Class::from_id(cell("class")) else {
-                return wrong(format!("`{}` is not a class: public_test, leaked_product, vendor_test", cell("class")));
+            cells.clear();
+            cells.extend(line.split('\t').map(str::trim));
+            let cell = |place: Option<usize>| place.and_then(|at| cells.get(at)).copied().unwrap_or("");
+            let Some(class) = Class::from_id(cell(class)) else {
+                return wrong(format!("`{}` is not a class: public_test, leaked_product, vendor_test", cell(class)));
             };
             let entry = self.entries.len();
             let mut named = false;
-            for (name, column, digits) in COLUMNS {
-                let value = cell(name).to_ascii_lowercase();
+            for (name, place, column, digits) in &identifiers {
+                let value = cell(*place).to_ascii_lowercase();
                 if value.is_empty() {
                     continue;
                 }
                 if !value.bytes().all(|b| b.is_ascii_hexdigit()) {
                     return wrong(format!("`{name}` is not hex"));
                 }
-                if column == Column::Serial && value.len() < *digits.start() {
+                if *column == Column::Serial && value.len() < *digits.start() {
                     continue;
                 }
                 if !digits.contains(&value.len()) {
                     return wrong(format!("`{name}` has {} digits, not {}", value.len(), digits.end()));
                 }
                 named = true;
-                self.names.entry((column, value)).or_insert(entry);
+                self.names.entry((*column, value)).or_insert(entry);
             }
             if !named {
                 return wrong("no column identifies the key".to_owned());
             }
-            let text = |name| cell(name).to_owned();
-            self.entries.push(Known { class, role: text("role"), label: text("label"), source: text("source") });
+            let [role, label, source] = [role, label, source].map(|place| cell(place).to_owned());
+            self.entries.push(Known { class, role, label, source });
         }
         Ok(())
     }

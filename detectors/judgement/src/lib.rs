@@ -5,6 +5,7 @@
 mod classify;
 pub mod estate;
 mod evidence;
+mod globs;
 mod issued;
 mod join;
 pub mod known;

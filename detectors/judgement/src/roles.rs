@@ -4,7 +4,9 @@
 pub(crate) struct RoleText {
     /// The id of the role: the name of its files.
     pub(crate) id: &'static str,
-    /// Its file in `data/roles/`.
+    /// The id of its SARIF rule.
+    pub(crate) sarif: &'static str,
+    /// Its file in `data/roles/`, as JSON.
     pub(crate) role: &'static str,
     /// Its playbook.
     pub(crate) playbook: &'static str,

@@ -143,20 +143,17 @@ pub struct Rules {
 
 #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
 static BUILT_IN: LazyLock<Rules> = LazyLock::new(|| {
-    let read = Rules::read(
-        include_str!("../data/rules.toml"),
-        include_str!("../data/sarif.toml"),
-        include_str!("../data/frameworks.toml"),
-    );
-    let read = read.and_then(|rules| rules.with_roles(ROLES.iter().map(|text| (text.id, text.role))));
+    let read = || {
+        let rules = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/rules.json")))?;
+        let sarif = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/sarif.json")))?;
+        let frameworks = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/frameworks.json")))?;
+        Ok((rules, sarif, frameworks))
+    };
+    let read = read().map_err(|error: serde_json::Error| error.to_string());
+    let read = read.and_then(|(rules, sarif, frameworks)| Rules::new(rules, sarif, frameworks));
+    let read = read.and_then(|rules| rules.with_roles(ROLES.iter().map(|text| (text.id, text.sarif))));
     read.unwrap_or_else(|error| panic!("built-in rules: {error}"))
 });
-
-/// The part of a role's file that names its SARIF rule.
-#[derive(Deserialize)]
-struct RoleHead {
-    sarif: String,
-}
 
 /// Id and severity in tenths of the SARIF rule for a role; those of `unknown` for an unknown role.
 pub fn sarif_rule(role: &str) -> (&'static str, i32) {
@@ -175,6 +172,10 @@ impl Rules {
         let rules: RulesFile = toml::from_str(rules).map_err(|e| format!("rules: {e}"))?;
         let sarif: SarifFile = toml::from_str(sarif).map_err(|e| format!("sarif: {e}"))?;
         let frameworks: FrameworksFile = toml::from_str(frameworks).map_err(|e| format!("frameworks: {e}"))?;
+        Self::new(rules, sarif, frameworks)
+    }
+
+    fn new(rules: RulesFile, sarif: SarifFile, frameworks: FrameworksFile) -> Result<Self, String> {
         let ids = rules.rule.iter().map(|rule| &rule.id).chain(sarif.key.iter().map(|key| &key.id));
         let mut references = BTreeMap::new();
         for id in ids {
@@ -186,7 +187,7 @@ impl Rules {
                 let condition = condition.ok_or_else(|| format!("frameworks: no condition `{name}` ({id})"))?;
                 all.extend(frameworks.names.references(condition)?);
             }
-            all.sort_by(|a, b| a.framework.cmp(&b.framework).then(order(&a.id).cmp(&order(&b.id))));
+            all.sort_by_cached_key(|one: &Reference| (one.framework, order(&one.id), one.id.clone()));
             all.dedup();
             if references.insert(id.clone(), all).is_some() {
                 return Err(format!("rules: {id} is defined twice"));
@@ -199,12 +200,10 @@ impl Rules {
         Ok(Self { posture: rules.rule, keys: sarif.key, conditions, references, applies })
     }
 
-    /// Adds the roles, by id and text, to the SARIF rules that they name. `Err` names the role that names no rule.
+    /// Adds the roles to the SARIF rules that they name: their ids, and those of the rules. `Err` names the role that names
+    /// no rule.
     fn with_roles<'t>(mut self, roles: impl Iterator<Item = (&'t str, &'t str)>) -> Result<Self, String> {
-        for (id, text) in roles {
-            // The evidence need not be read.
-            let head = text.split("\n[[").next().unwrap_or_default();
-            let RoleHead { sarif } = toml::from_str(head).map_err(|error| format!("{id}: {error}"))?;
+        for (id, sarif) in roles {
             let rule = self.keys.iter_mut().find(|rule| rule.id == sarif);
             rule.ok_or_else(|| format!("{id}: sarif.toml has no `{sarif}`"))?.roles.push(id.to_owned());
         }
@@ -243,11 +242,11 @@ impl Rules {
     }
 }
 
-/// Identifiers in the order people expect: `NHI2` before `NHI10`, `CWE-321` before `CWE-1394`.
-fn order(id: &str) -> (usize, &str) {
+/// Puts identifiers in the order people expect, before their text: `NHI2` before `NHI10`, `CWE-321` before `CWE-1394`.
+fn order(id: &str) -> usize {
     let digits = id.split(':').next().unwrap_or(id).chars().filter(char::is_ascii_digit).count();
     let numbered = id.starts_with("CWE-") || id.starts_with("NHI");
-    (if numbered { digits } else { 0 }, id)
+    if numbered { digits } else { 0 }
 }
 
 impl Names {

@@ -1,14 +1,15 @@
-//! Roles and evidence as data: `data/roles/*.toml` and `data/evidence.toml`, compiled in and parsed once per run.
+//! Roles and evidence as data: `data/roles/*.toml` and `data/evidence.toml`, compiled in (as JSON, see
+//! `build.rs`) and parsed once per run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
 use super::Tier;
 use super::evidence::rule::{PublicRule, Rule};
-use super::roles::ROLES;
+use super::globs::Globs;
+use super::roles::{ROLES, RoleText};
 
 /// A role: a file of `data/roles/`.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,10 +41,14 @@ pub struct Role {
     pub generic: bool,
     /// The entries of its file, until the tables are complete.
     #[serde(default)]
-    evidence: Vec<Rule>,
+    evidence: Rules,
     #[serde(default)]
     public: Vec<PublicRule>,
 }
+
+/// Rules, each on its own: a list of these large values would be copied many times while it grows.
+#[allow(clippy::vec_box, reason = "the values are large")]
+pub(crate) type Rules = Vec<Box<Rule>>;
 
 /// Whether verifiers check the expiry of a key or its certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -101,7 +106,7 @@ impl Revocation {
 #[serde(deny_unknown_fields)]
 struct EvidenceFile {
     #[serde(default)]
-    evidence: Vec<Rule>,
+    evidence: Rules,
     test: Words,
     stages: Words,
 }
@@ -117,11 +122,11 @@ struct Words {
 pub struct Tables {
     roles: BTreeMap<String, Role>,
     /// Rules about certificates, by role and in file order; those without a role are last.
-    pub(crate) of_certificates: Vec<Rule>,
+    pub(crate) of_certificates: Rules,
     /// Rules about private keys and their files, in the same order.
-    pub(crate) of_files: Vec<Rule>,
+    pub(crate) of_files: Rules,
     /// The globs of all rules about files.
-    globs: GlobSet,
+    pub(crate) globs: Globs,
     /// The number of the rule that each glob belongs to.
     owners: Vec<usize>,
     /// Rules about places of public halves, in the same order.
@@ -138,8 +143,13 @@ impl Tables {
     ///
     /// Never: a test reads the same text.
     pub fn built_in() -> Self {
-        let roles = ROLES.iter().map(|text| (text.id, text.role));
-        let read = Self::read(roles, include_str!("../data/evidence.toml"));
+        let role = |text: &RoleText| Ok((text.id, serde_json::from_str(text.role)?));
+        let roles: Result<Vec<_>, serde_json::Error> = ROLES.iter().map(role).collect();
+        let evidence = serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/evidence.json")));
+        let read = match (roles, evidence) {
+            (Ok(roles), Ok(evidence)) => Self::new(roles, evidence),
+            (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
+        };
         #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
         read.unwrap_or_else(|error| panic!("built-in tables: {error}"))
     }
@@ -148,12 +158,18 @@ impl Tables {
     /// what is wrong with it.
     pub fn read<'t>(roles: impl Iterator<Item = (&'t str, &'t str)>, evidence: &str) -> Result<Self, String> {
         let evidence: EvidenceFile = toml::from_str(evidence).map_err(|e| format!("evidence: {e}"))?;
-        let (mut known, mut rules, mut public) = (BTreeMap::new(), Vec::new(), Vec::new());
-        for (id, text) in roles {
-            let mut role: Role = toml::from_str(text).map_err(|e| format!("{id}: {e}"))?;
+        let role = |(id, text)| Ok((id, toml::from_str(text).map_err(|e| format!("{id}: {e}"))?));
+        Self::new(roles.map(role).collect::<Result<_, String>>()?, evidence)
+    }
+
+    fn new(roles: Vec<(&str, Role)>, evidence: EvidenceFile) -> Result<Self, String> {
+        let (mut known, mut rules, mut public) = (BTreeMap::new(), Rules::new(), Vec::new());
+        for (id, mut role) in roles {
             id.clone_into(&mut role.id);
-            let of_role = |rule| Rule { role: id.to_owned(), ..rule };
-            rules.extend(std::mem::take(&mut role.evidence).into_iter().map(of_role));
+            for mut rule in std::mem::take(&mut role.evidence) {
+                id.clone_into(&mut rule.role);
+                rules.push(rule);
+            }
             let of_role = |rule| PublicRule { role: id.to_owned(), ..rule };
             public.extend(std::mem::take(&mut role.public).into_iter().map(of_role));
             if known.insert(role.id.clone(), role).is_some() {
@@ -174,8 +190,15 @@ impl Tables {
                 return Err(format!("public: no condition or no weight ({}: {})", rule.role, rule.text));
             }
         }
-        let (of_certificates, of_files): (Vec<_>, Vec<_>) = rules.into_iter().partition(Rule::about_certificate);
-        let (globs, owners) = globs(&of_files).map_err(|error| format!("evidence: {error}"))?;
+        let (of_certificates, of_files): (Rules, Rules) = rules.into_iter().partition(|rule| rule.about_certificate());
+        let globs: Vec<(usize, &str)> = of_files
+            .iter()
+            .enumerate()
+            .flat_map(|(number, rule)| rule.path.iter().map(move |path| (number, path.as_str())))
+            .collect();
+        let owners = globs.iter().map(|(number, _)| *number).collect();
+        let globs =
+            Globs::new(globs.into_iter().map(|(_, path)| path)).map_err(|error| format!("evidence: {error}"))?;
         Ok(Self {
             roles: known,
             of_certificates,
@@ -190,7 +213,7 @@ impl Tables {
 
     /// Numbers of the rules about files with a glob that matches the path.
     pub(crate) fn on_path(&self, path: &Path) -> BTreeSet<usize> {
-        self.globs.matches(path).into_iter().filter_map(|glob| self.owners.get(glob).copied()).collect()
+        self.globs.matching(path).into_iter().filter_map(|glob| self.owners.get(glob).copied()).collect()
     }
 
     /// A role by its id.
@@ -202,18 +225,6 @@ impl Tables {
     pub fn roles(&self) -> impl Iterator<Item = &Role> {
         self.roles.values()
     }
-}
-
-/// The globs of all rules, each with the number of its rule.
-fn globs(rules: &[Rule]) -> Result<(GlobSet, Vec<usize>), globset::Error> {
-    let (mut set, mut owners) = (GlobSetBuilder::new(), Vec::new());
-    for (number, rule) in rules.iter().enumerate() {
-        for path in &rule.path {
-            set.add(GlobBuilder::new(path).case_insensitive(true).literal_separator(true).build()?);
-            owners.push(number);
-        }
-    }
-    Ok((set.build()?, owners))
 }
 
 #[cfg(test)]

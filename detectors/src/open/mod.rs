@@ -119,7 +119,7 @@ fn open_list(
     candidates.extend(trial::in_names(targets.iter().flat_map(|target| target.places(occurrences))));
     candidates.sort_by(|a, b| a.place().cmp(&b.place()));
     let index = Index::new(&candidates);
-    let known = words::well_known();
+    let known = if targets.is_empty() { Vec::new() } else { words::well_known() };
     let from = Sources {
         index: &index,
         known: &known,

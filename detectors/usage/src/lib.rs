@@ -32,7 +32,7 @@ use keyradius_core::blob::Blob;
 use keyradius_core::seam::{UsageHints, UsageReader};
 
 pub use describe::{Described, described};
-use tables::{Reading, TABLES};
+use tables::{FILES, Reading, TABLES};
 
 /// Most passwords taken from one file. A longer list is reported next to a keystore that stays locked.
 pub const CANDIDATES: usize = 1000;
@@ -47,7 +47,7 @@ pub struct Usage;
 
 impl UsageReader for Usage {
     fn wants(&self, path: &Path) -> bool {
-        master_key::wants(path) || TABLES.files.reading(path).is_some()
+        master_key::wants(path) || FILES.reading(path).is_some()
     }
 
     fn read(&self, blob: Blob<'_>, out: &mut UsageHints) {
@@ -55,7 +55,7 @@ impl UsageReader for Usage {
         if master_key::wants(&path) {
             master_key::read(blob, out);
         }
-        match TABLES.files.reading(&path) {
+        match FILES.reading(&path) {
             Some(Reading::Plain) => plain::read(blob, CANDIDATES, &TABLES.password, out),
             Some(reading) => read::read(blob, reading == Reading::Prose, &TABLES, out),
             None => {}

@@ -1,4 +1,5 @@
-//! The grammar as data: `detectors/usage/data/usage.toml`, compiled in (as JSON, see `build.rs`) and parsed once.
+//! The grammar as data: `detectors/usage/data/usage.toml`, compiled in (as JSON, see `build.rs`) and parsed once. Most
+//! runs need only [`FILES`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,17 +8,25 @@ use std::sync::{LazyLock, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
-/// `usage.toml`, as `build.rs` writes it.
+/// `usage.toml` without its files, as `build.rs` writes it.
 pub(super) const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/usage.json"));
+
+/// The files of `usage.toml`.
+pub(super) const FILES_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/files.json"));
+
+/// Which files are read.
+pub(super) static FILES: LazyLock<Files> = LazyLock::new(|| {
+    // A test checks the text, as for `TABLES`.
+    serde_json::from_str(FILES_JSON).unwrap_or_default()
+});
 
 /// The grammar.
 pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::load);
 
-/// All of `usage.toml`, and what is derived from it.
+/// The rules of `usage.toml`, and what is derived from them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tables {
-    pub(super) files: Files,
     pub(super) password: Password,
     #[serde(default)]
     pub(super) command: Vec<Rule>,

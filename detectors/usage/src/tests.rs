@@ -7,7 +7,7 @@ use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::material::Name;
 use keyradius_core::seam::{UsageHints, UsageReader};
 
-use super::tables::{JSON, Rule, TABLES, Tables};
+use super::tables::{FILES_JSON, Files, JSON, Rule, TABLES, Tables};
 use super::{CANDIDATES, REFERENCES, Usage};
 
 /// Stands for every password of the examples: if it is shown anywhere, a password was revealed.
@@ -55,6 +55,8 @@ fn rules() -> Vec<&'static Rule> {
 fn the_grammar_is_sound() {
     let parsed = serde_json::from_str::<Tables>(JSON);
     assert!(parsed.is_ok(), "{:?}", parsed.err());
+    let files = serde_json::from_str::<Files>(FILES_JSON);
+    assert!(files.is_ok(), "{:?}", files.err());
     let mut ids: Vec<&str> = rules().iter().map(|rule| rule.id.as_str()).collect();
     ids.sort_unstable();
     let count = ids.len();

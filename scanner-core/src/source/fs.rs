@@ -57,7 +57,10 @@ impl Source for Tree<'_> {
             repositories: self.repositories,
             links: &links,
             last: PathBuf::new(),
+            worked: false,
         };
+        // A file is read by one thread.
+        let jobs = if roots.iter().all(|root| root.is_file()) { jobs.min(roots.len()) } else { jobs };
         walk::walk(roots.into_iter().cloned().collect(), jobs, &visitor)
             .map_err(|error| SourceError::Threads(error.to_string()))?;
         for (root, seen) in links.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -152,17 +155,22 @@ struct Visitor<'a> {
     links: &'a Mutex<BTreeMap<PathBuf, Below>>,
     /// The root below which this thread last saw a file.
     last: PathBuf,
+    /// Whether this thread got anything to read.
+    worked: bool,
 }
 
 impl Drop for Visitor<'_> {
-    /// Wipes the stack of a thread of the walk before it ends.
+    /// Wipes the stack of a thread of the walk before it ends, if anything was read on it.
     fn drop(&mut self) {
-        wipe_stack();
+        if self.worked {
+            wipe_stack();
+        }
     }
 }
 
 impl walk::Visitor for Visitor<'_> {
     fn entry(&mut self, entry: Entry) -> bool {
+        self.worked = true;
         let kind = entry.file_type();
         let given = entry.depth() == 0;
         self.repositories.notice(entry.path(), kind);

@@ -3,7 +3,12 @@
 //! The conditions are separate fields and not a language, so that an entry is easy to read and a misspelt one is
 //! refused. `certificate.rs`, `file.rs` and `public.rs` decide which facts the conditions apply to.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use keyradius_core::material::Remark;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error, IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::super::Tier;
@@ -198,7 +203,7 @@ impl PublicRule {
 
 fn remark<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Remark>, D::Error> {
     let id = String::deserialize(from)?;
-    let unknown = || serde::de::Error::custom(format!("no remark has the id `{id}`"));
+    let unknown = || Error::custom(format!("no remark has the id `{id}`"));
     Remark::by_id(&id).ok_or_else(unknown).map(Some)
 }
 
@@ -211,7 +216,7 @@ impl<'de> Deserialize<'de> for Bits {
         let mut mask = 0;
         for bit in OneOrMany::<u32>::deserialize(from)?.list() {
             if bit > 8 {
-                return Err(serde::de::Error::custom(format!("the key usage has bits 0 to 8, not {bit}")));
+                return Err(Error::custom(format!("the key usage has bits 0 to 8, not {bit}")));
             }
             mask |= 1 << bit;
         }
@@ -244,19 +249,44 @@ impl Oid {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "one value or a list")]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
+/// A list that may be written as one value. Without `untagged`, which would copy every value.
+struct OneOrMany<T>(Vec<T>);
 
 impl<T> OneOrMany<T> {
     fn list(self) -> Vec<T> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        }
+        self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ListVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one value or a list")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
+        T::deserialize(text.into_deserializer()).map(|one| vec![one])
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<T>, E> {
+        T::deserialize(number.into_deserializer()).map(|one| vec![one])
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<T>, E> {
+        T::deserialize(number.into_deserializer()).map(|one| vec![one])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<T>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list))
     }
 }
 
@@ -265,12 +295,12 @@ fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
 }
 
 fn phrases<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Phrase>, D::Error> {
-    let read = |text: String| Phrase::read(&text).ok_or(serde::de::Error::custom(format!("`{text}` has no word")));
+    let read = |text: String| Phrase::read(&text).ok_or_else(|| Error::custom(format!("`{text}` has no word")));
     texts(from)?.into_iter().map(read).collect()
 }
 
 fn oids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Oid>, D::Error> {
-    texts(from)?.iter().map(|text| Oid::read(text)).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+    texts(from)?.iter().map(|text| Oid::read(text)).collect::<Result<_, _>>().map_err(Error::custom)
 }
 
 #[cfg(test)]
@@ -296,7 +326,8 @@ mod tests {
             ("eku=['1.2','1.2*']", "`1.2*` is not an object identifier"),
             ("key_usage=9", "the key usage has bits 0 to 8, not 9"),
             ("word='--'", "`--` has no word"),
-            ("path=1", "one value or a list"),
+            ("path=1", "invalid type: integer `1`, expected a string"),
+            ("path=true", "invalid type: boolean `true`, expected one value or a list"),
         ] {
             assert_eq!(read(conditions).unwrap_err(), error);
         }
