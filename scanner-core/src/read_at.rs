@@ -98,6 +98,12 @@ impl Cursor {
         Self { bytes: Arc::clone(&self.bytes), start, end, at: 0 }
     }
 
+    /// The visible part of `bytes`; `None` if the cursor is over other bytes.
+    pub(crate) fn range_in(&self, bytes: &Arc<dyn ReadAt>) -> Option<std::ops::Range<u64>> {
+        let same = std::ptr::addr_eq(Arc::as_ptr(&self.bytes), Arc::as_ptr(bytes));
+        same.then_some(self.start..self.end)
+    }
+
     /// Reads from offset `at` until `into` is full or the bytes end.
     pub fn read_from(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut part = self.part(at, into.len() as u64);

@@ -269,7 +269,7 @@ fn marks_lines_and_offsets_are_those_of_the_outermost_text() {
 
 #[test]
 fn the_memory_limit_is_exact() {
-    let text = format!("BOX:a=ANY:b=KEY{{1}}{}", "x".repeat((64 << 10) - 12));
+    let text = format!("BOX:a=ANY:b=KID{{1}}{}", "x".repeat((64 << 10) - 12));
     let (found, gaps) = told(&read(text.as_bytes(), |l| l.max_held = 64 << 10));
     assert_eq!((found, gaps), (vec!["f!a!b@0".to_owned()], vec![]));
 }
@@ -285,7 +285,7 @@ fn a_stream_that_does_not_match_its_first_bytes_is_a_gap() {
 
 #[test]
 fn long_member_names_are_truncated() {
-    let harvest = read(format!("BOX:{}=KEY{{1}}", "n".repeat(5000)).as_bytes(), |_| {});
+    let harvest = read(format!("BOX:{}=KID{{1}}", "n".repeat(5000)).as_bytes(), |_| {});
     assert_eq!(harvest.occurrences[0].origin.wraps[0].name.as_os_str().len(), 4096);
 }
 

@@ -153,7 +153,7 @@ impl Level<'_> {
     ) -> (Outcome, Looked) {
         let account = Arc::<Account>::default();
         let mut input = Strained::new(input, &account, Batch::new(self, origin));
-        let mut opener = Opener::new(self, origin, id, account);
+        let mut opener = Opener::new(self, origin, id, account, None);
         let outcome = opener.read(|inside| read(&mut input, inside));
         let mut looked = opener.looked;
         if matches!(outcome, Outcome::Opened { .. }) {
@@ -196,8 +196,9 @@ impl Level<'_> {
                     self.strained(origin, id, &mut input, read)
                 }
                 Reader::AnyPlace(read) => {
-                    let mut opener = Opener::new(self, origin, id, Arc::clone(&watched.account));
                     let bytes: Arc<dyn ReadAt> = Arc::clone(&watched) as Arc<dyn ReadAt>;
+                    let mut opener =
+                        Opener::new(self, origin, id, Arc::clone(&watched.account), Some(Arc::clone(&bytes)));
                     (opener.read(|inside| read(Cursor::new(bytes), inside)), opener.looked)
                 }
             };

@@ -156,7 +156,9 @@ impl<'a> Store<'a> {
             Ok(parts) => parts,
             Err(error) => {
                 self.damaged = self.damaged.or(Some(error));
-                chain.into_iter().for_each(|certificate| self.push_certificate(certificate, Vec::new()));
+                for certificate in chain {
+                    self.push_certificate(certificate, Vec::new());
+                }
                 return Ok(());
             }
         };

@@ -1,20 +1,22 @@
 //! The accounting law: bytes of a container that its reader does not hand out as the content of a member are searched as
 //! plain bytes, whatever they are: padding, gaps, boot blocks, headers, and everything after the end.
 //!
-//! The engine watches what a reader reads while the content of a member is being read; that content has been searched.
-//! Of a container that is read in order, everything else passes by here once. Of a container that is read at any place,
-//! the other ranges are read again in the end.
+//! Of a container that is read in order, everything that is read while no member is being read passes by here. Of a
+//! container that is read at any place, ranges count as content if they were read directly into the buffer of the
+//! engine that asked for the content of a member. All other ranges are read again in the end: tables, blocks that were
+//! decompressed, and what nobody read.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::atomic::AtomicBool;
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::opener::search_aside;
 use super::Level;
+use super::opener::search_aside;
 use crate::blob::Origin;
 use crate::prefilter::Seen;
 use crate::read_at::{Cursor, ReadAt};
@@ -35,10 +37,12 @@ const MOST_RANGES: usize = 1 << 16;
 /// Ranges are rounded to multiples of this once there are [`MOST_RANGES`]: bytes between them count as read.
 const COARSE: u64 = 64 << 10;
 
-/// Whether the content of a member is being read, and which ranges were read as such.
+/// Whether the content of a member is being read, where to, and which ranges were read as such.
 #[derive(Default)]
 pub(super) struct Account {
     in_member: AtomicBool,
+    /// Addresses of the buffer that is to be filled with content: its start, and its end.
+    buffer: [AtomicUsize; 2],
     /// Disjoint ranges: starts and ends.
     ranges: Mutex<BTreeMap<u64, u64>>,
 }
@@ -52,9 +56,27 @@ impl Account {
         done
     }
 
-    /// Remembers a range that was read.
-    fn read(&self, from: u64, length: u64) {
-        if !self.in_member.load(Relaxed) || length == 0 {
+    /// Runs `read`, which fills a buffer with content of a member.
+    pub(super) fn filling<T>(&self, into: &mut [u8], read: impl FnOnce(&mut [u8]) -> T) -> T {
+        let Range { start, end } = into.as_ptr_range();
+        let [from, to] = &self.buffer;
+        let before = [from.swap(start as usize, Relaxed), to.swap(end as usize, Relaxed)];
+        let done = read(into);
+        from.store(before[0], Relaxed);
+        to.store(before[1], Relaxed);
+        done
+    }
+
+    /// Whether bytes are read directly into the buffer for content. The addresses are only compared.
+    fn is_content(&self, into: &[u8]) -> bool {
+        let address = into.as_ptr() as usize;
+        let [from, to] = &self.buffer;
+        self.in_member.load(Relaxed) && (from.load(Relaxed)..to.load(Relaxed)).contains(&address)
+    }
+
+    /// Remembers a range that was read as content.
+    pub(super) fn read(&self, from: u64, length: u64) {
+        if length == 0 {
             return;
         }
         let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +92,7 @@ impl Account {
         ranges.insert(from, to);
     }
 
-    /// The ranges below `size` that were not read as the content of a member.
+    /// The ranges below `size` that were not read as content.
     fn others(&self, size: u64) -> Vec<(u64, u64)> {
         let ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
         let mut others = Vec::new();
@@ -123,8 +145,11 @@ impl ReadAt for Watched {
     }
 
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let is_content = self.account.is_content(into);
         let read = self.bytes.read_at(at, into)?;
-        self.account.read(at, read as u64);
+        if is_content {
+            self.account.read(at, read as u64);
+        }
         Ok(read)
     }
 }
@@ -207,7 +232,9 @@ impl<'r> Batch<'r> {
 
     /// Forgets the last part if it is too short for a key.
     fn drop_short(&mut self) {
-        if let Some((from, _)) = self.parts.last().copied().filter(|(from, _)| self.bytes.len() - from < FEWEST as usize) {
+        if let Some((from, _)) =
+            self.parts.last().copied().filter(|(from, _)| self.bytes.len() - from < FEWEST as usize)
+        {
             self.bytes.truncate(from);
             self.parts.pop();
         }
@@ -250,9 +277,8 @@ mod tests {
     #[test]
     fn ranges_join_and_the_others_remain() {
         let account = Account::default();
-        account.read(0, 10);
-        assert_eq!(account.others(1000), [(0, 1000)], "nothing was read as a member");
-        let read = |from, length| account.in_member(|| account.read(from, length));
+        assert_eq!(account.others(1000), [(0, 1000)]);
+        let read = |from, length| account.read(from, length);
         for (from, length) in [(100, 10), (110, 5), (300, 100), (90, 10), (400, 1), (350, 20), (120, 0)] {
             read(from, length);
         }
@@ -265,10 +291,28 @@ mod tests {
     }
 
     #[test]
+    fn only_what_reaches_the_buffer_directly_is_content() {
+        let bytes: Arc<dyn ReadAt> = Arc::new(crate::read_at::Held::new(vec![7; 1000]));
+        let watched = Watched::new(&bytes);
+        let account = Arc::clone(&watched.account);
+        let (mut buffer, mut own) = ([0; 100], [0; 100]);
+        watched.read_at(0, &mut buffer).unwrap();
+        account.in_member(|| {
+            account.filling(&mut buffer, |into| {
+                watched.read_at(300, &mut own).unwrap();
+                watched.read_at(500, &mut into[..60]).unwrap();
+                watched.read_at(560, &mut into[60..]).unwrap();
+            });
+            watched.read_at(700, &mut own).unwrap();
+        });
+        assert_eq!(account.others(1000), [(0, 500), (600, 1000)]);
+    }
+
+    #[test]
     fn many_ranges_are_rounded() {
         let account = Account::default();
         for number in 0..2 * MOST_RANGES as u64 {
-            account.in_member(|| account.read(number * 1000, 100));
+            account.read(number * 1000, 100);
         }
         let ranges = account.ranges.lock().unwrap();
         assert!(ranges.len() <= MOST_RANGES + 1, "{}", ranges.len());

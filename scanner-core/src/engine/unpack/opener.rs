@@ -12,7 +12,7 @@ use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
 use crate::engine::memory::Taken;
 use crate::error::{Gap, Reason};
-use crate::read_at::Cursor;
+use crate::read_at::{Cursor, ReadAt};
 use crate::run::Run;
 use crate::seam::{Feed, Inside, Looked, Member, Packed, Sink, Unopenable};
 use crate::source::stream::{AHEAD, CORE};
@@ -46,15 +46,12 @@ pub(super) struct Opener<'l> {
     taken: Taken,
     /// What the reader reads for members.
     account: Arc<Account>,
+    /// The bytes of a container that is read at any place.
+    source: Option<Arc<dyn ReadAt>>,
 }
 
 /// Searches bytes of a container that belong to no member, from an offset. They are not opened.
-pub(super) fn search_aside(
-    level: &Level<'_>,
-    origin: &Origin,
-    at: u64,
-    content: &mut dyn Read,
-) -> Looked {
+pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content: &mut dyn Read) -> Looked {
     let (run, allowance) = (&level.session.run, level.allowance);
     if allowance.spent().is_some() || run.cancelled() {
         return Looked { stop: run.cancelled(), ..Looked::default() };
@@ -66,10 +63,11 @@ pub(super) fn search_aside(
         return Looked::default();
     }
     let within = level.within();
-    let mut counted = Counted { inner: content, allowance };
+    let mut counted = Counted { inner: content, allowance, account: None };
+    // What a file begins with says what kind of file it is, and that is known already.
+    let at = if at == 0 { counted.read(&mut [0]).unwrap_or(0) as u64 } else { at };
     let to = Feed { run, sink: &Plain(&within) };
-    let (looked, fault) =
-        level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
+    let (looked, fault) = level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
     if looked.found {
         // A reader may have taken content of a member beside the member, or handed out what it had read before.
         level.session.rescanned(origin);
@@ -83,11 +81,17 @@ pub(super) fn search_aside(
 }
 
 impl<'l> Opener<'l> {
-    pub(super) fn new(level: &'l Level<'l>, origin: &'l Origin, kind: &'static str, account: Arc<Account>) -> Self {
+    pub(super) fn new(
+        level: &'l Level<'l>,
+        origin: &'l Origin,
+        kind: &'static str,
+        account: Arc<Account>,
+        source: Option<Arc<dyn ReadAt>>,
+    ) -> Self {
         let run = &level.session.run;
         let taken = Taken::none(Arc::clone(&level.allowance.holding));
         let looked = Looked::default();
-        Self { run, level, origin, kind, looked, members: 0, told: false, damaged: false, taken, account }
+        Self { run, level, origin, kind, looked, members: 0, told: false, damaged: false, taken, account, source }
     }
 
     /// Runs a reader, and counts the container if the input was one.
@@ -147,12 +151,12 @@ impl Opener<'_> {
                 return ControlFlow::Continue(());
             }
             let within = self.level.within();
-            let mut counted = Counted { inner: content, allowance };
+            let account = Arc::clone(&self.account);
+            let mut counted = Counted { inner: content, allowance, account: Some(&account) };
             let sink: &dyn Sink = if plain { &Plain(&within) } else { &within };
             let to = Feed { run: self.run, sink };
-            let account = Arc::clone(&self.account);
-            (looked, fault) = account
-                .in_member(|| session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to)));
+            (looked, fault) =
+                account.in_member(|| session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to)));
         }
         if let Some((reason, detail)) = allowance.to_tell() {
             self.run.gap(Gap::new(origin, reason, detail));
@@ -188,6 +192,11 @@ impl Inside for Opener<'_> {
             let origin = self.inside(member);
             self.level.allowance.entry();
             let opened = account.in_member(|| within.open(&origin, Packed::AnyPlace(Arc::new(content.clone()))));
+            if opened.is_some()
+                && let Some(range) = self.source.as_ref().and_then(|source| content.range_in(source))
+            {
+                account.read(range.start, range.end.saturating_sub(range.start));
+            }
             if let Some(looked) = opened {
                 self.members += 1;
                 self.looked |= looked;
@@ -224,11 +233,16 @@ impl Inside for Opener<'_> {
 struct Counted<'r> {
     inner: &'r mut dyn Read,
     allowance: &'r Allowance,
+    /// Learns which buffer is filled; `None` for bytes that belong to no member.
+    account: Option<&'r Account>,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(into)?;
+        let read = match self.account {
+            Some(account) => account.filling(into, |into| self.inner.read(into))?,
+            None => self.inner.read(into)?,
+        };
         match self.allowance.take(read as u64) {
             Ok(()) => Ok(read),
             Err(_) => Err(io::Error::other("a limit of the run")),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::boxes::gzip;
+use super::super::boxes::{gzip, tar};
 use super::server::{commit, hooked, object, push, push_of_shallow, push_raw, tree, unhooked};
 use crate::hook::repo::Repo;
 use crate::workshop::{Ran, base64, key_der, key_pem};
@@ -20,6 +20,17 @@ pub(super) const CASES: &[Case] = &[
             push_raw(r, "refs/heads/x", &tip, &[&tip, &root, &x, &key])
         },
         &[", not reachable from a new commit:1"],
+    ),
+    (
+        "a key in the padding behind a member of a tar, which no program reads",
+        |r| {
+            let (mut archive, key) = (tar(&[(b"a.txt", b"x")]), format!("\n{}", key_pem(1)));
+            let padding = archive.get_mut(514..514 + key.len()).expect("the second block");
+            padding.copy_from_slice(key.as_bytes());
+            r.file("a.tar", archive).commit_all("an archive");
+            push(r, &["origin", "HEAD:refs/heads/x"])
+        },
+        &["at    a.tar"],
     ),
     (
         "a key in the certificate of a signed push, which git stores",
