@@ -33,7 +33,8 @@ data = bytearray(f.read("newc.cpio"))
 at = data.index(b"etc/ssl/private/server.pem") - 110
 data[at + 60] = ord("z")
 keys = f.three(show)
-f.add("damaged_header.cpio", bytes(data), "newc.cpio with a length of one header overwritten", keys[1:])
+# The key of the member with the damaged header can still be read from the file itself.
+f.add("damaged_header.cpio", bytes(data), "newc.cpio with a length of one header overwritten", keys[1:] + keys[:1])
 f.add("cut.cpio", f.read("newc.cpio")[:-600], "newc.cpio cut off behind its last file", keys, oracle="newc.cpio before the cut")
 f.silent("near-text.txt", "070701 is how the header of a cpio archive begins; this is a line of text.\n" * 4, "printf", "the magic alone")
 f.silent("near-number.txt", "0707070707070707070707\n", "printf", "digits")

@@ -146,6 +146,10 @@ pub(crate) fn forgiving(bytes: &[u8], at: usize, end: usize) -> Option<Decoded> 
     // In this order: with many blocks, none is searched beyond the next.
     let text = text.get(..memchr::memmem::find(text, BEGIN).unwrap_or(text.len()))?;
     let text = text.get(..memchr::memmem::find(text, END)?)?;
+    // Between two blocks of a file system or of memory, where the text between is no part of the body.
+    if memchr::memmem::find(text, &[0; 8]).is_some() {
+        return None;
+    }
     let is_plain = |byte: &u8| is_digit(*byte) && !matches!(byte, b'-' | b'_');
     let behind = text.get(end.saturating_sub(start)..)?;
     if !behind.iter().take_while(|byte| **byte != b'=').any(is_plain) {

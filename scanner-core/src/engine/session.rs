@@ -14,7 +14,7 @@ use crate::blob::{Blob, Origin};
 use crate::budget::Budget;
 use crate::effort;
 use crate::error::{Gap, Reason};
-use crate::material::Occurrence;
+use crate::material::{Occurrence, Proof, Remark};
 use crate::run::harvest::Harvest;
 use crate::run::{Run, Same};
 use crate::seam::{Feed, Knowledge, Looked, Packed, Sink};
@@ -33,8 +33,8 @@ pub(super) struct Session<'a> {
     opened: Mutex<Opened>,
     pub(super) locked: Mutex<Shelf>,
     pub(super) room: Arc<Room>,
-    /// Damaged containers whose bytes were scanned as they are, after their members, with findings.
-    rescanned: Mutex<BTreeSet<Origin>>,
+    /// Containers of which bytes were scanned as they are, with findings.
+    rescanned: Mutex<BTreeMap<Origin, Rescan>>,
 }
 
 /// Containers opened, and members read from them.
@@ -71,9 +71,11 @@ impl<'a> Session<'a> {
         opened.members += members;
     }
 
-    /// Records that the bytes of a damaged container were scanned as they are, with findings.
-    pub(super) fn rescanned(&self, container: &Origin) {
-        lock(&self.rescanned).insert(container.clone());
+    /// Records that bytes of a container were scanned as they are, with findings.
+    pub(super) fn rescanned(&self, container: &Origin, how: Rescan) {
+        let mut all = lock(&self.rescanned);
+        let known = all.entry(container.clone()).or_insert(how);
+        *known = how.max(*known);
     }
 
     /// Calls `work` with a read buffer that is not in use.
@@ -149,11 +151,11 @@ impl<'a> Session<'a> {
         occurrences
     }
 
-    /// Removes findings in the bytes of a damaged container that one of its members has too: they are the same
-    /// findings.
+    /// Removes findings in the bytes of a container that one of its members has too: they are the same findings. Beside
+    /// the members of a sound container, the start of a key is not one: its parts are stored apart.
     fn without_twins(&self, occurrences: &mut Vec<Occurrence>) {
         let mut twins: BTreeSet<usize> = BTreeSet::new();
-        for container in lock(&self.rescanned).iter() {
+        for (container, how) in lock(&self.rescanned).iter() {
             let first = occurrences.partition_point(|o| o.origin < *container);
             let inside = |o: &Occurrence| {
                 o.origin.path == container.path
@@ -161,10 +163,25 @@ impl<'a> Session<'a> {
                     && o.origin.wraps.starts_with(&container.wraps)
             };
             let all = || occurrences.iter().enumerate().skip(first).take_while(|(_, o)| inside(o));
-            let (own, members): (Vec<_>, Vec<_>) = all().partition(|(_, o)| o.origin == *container);
+            // What was decoded from text in the container is in it as much as the text.
+            let is_own = |o: &Occurrence| {
+                o.origin.wraps.get(container.wraps.len()..).is_some_and(|inner| inner.iter().all(|wrap| wrap.text))
+            };
+            let (own, members): (Vec<_>, Vec<_>) = all().partition(|(_, o)| is_own(o));
             let members: BTreeSet<Same> = members.iter().filter_map(|(_, o)| Same::of(&o.material)).collect();
             let is_twin = |o: &Occurrence| Same::of(&o.material).is_some_and(|same| members.contains(&same));
-            twins.extend(own.iter().filter(|(_, o)| is_twin(o)).map(|(index, _)| *index));
+            let is_part = |o: &Occurrence| {
+                *how == Rescan::Beside
+                    && o.material.proof < Proof::Verified
+                    && o.material.remarks.contains(&Remark::Cut)
+            };
+            // Bytes may have been searched before it turned out that they are no container, and then again.
+            let mut seen = BTreeSet::new();
+            let mut is_again = |o: &Occurrence| {
+                !seen.insert((o.origin.clone(), o.offset, o.material.kind, o.material.format, Same::of(&o.material)))
+            };
+            let drop = own.iter().filter(|(_, o)| is_twin(o) || is_part(o) || is_again(o));
+            twins.extend(drop.map(|(index, _)| *index));
         }
         let mut index = 0;
         occurrences.retain(|_| {
@@ -185,6 +202,15 @@ impl<'a> Session<'a> {
             ..self.run.finish(occurrences)
         }
     }
+}
+
+/// Why bytes of a container were scanned as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rescan {
+    /// They belong to no member.
+    Beside,
+    /// The container is damaged.
+    Damaged,
 }
 
 /// Whether all bytes are zero: holes in images, and decompression bombs. A key is never all zeros, and zeros are slow

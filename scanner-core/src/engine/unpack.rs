@@ -3,6 +3,7 @@
 //! Nothing is unpacked to disk, and little is held in memory: members are streams that are read in windows, whatever
 //! their size. Only a container that must be read at any offset, inside another one, is held whole, up to a limit.
 
+mod account;
 mod aside;
 mod opener;
 
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::allowance::Allowance;
 use super::cover::Known;
 use super::memory::{Holding, Taken};
-use super::session::Session;
+use super::session::{Rescan, Session};
 use super::worker::Context;
 use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
@@ -23,7 +24,8 @@ use crate::error::{Gap, Reason};
 use crate::read_at::{Cursor, Held, ReadAt};
 use crate::seam::{Container, Feed, Inside, Looked, Packed, Reader, Sink, Unopenable};
 use crate::source::stream::Windows;
-use aside::{Account, Batch, Strained, Watched};
+use account::Account;
+use aside::{Batch, Strained, Watched};
 use opener::{Opener, Outcome};
 
 /// The sink for members at one depth of containers.
@@ -219,7 +221,7 @@ impl Level<'_> {
             // Members that a damaged container no longer leads to may still be among its bytes.
             let again = self.as_it_is(&mut Cursor::new(Arc::clone(bytes)), origin);
             if again.found {
-                self.session.rescanned(origin);
+                self.session.rescanned(origin, Rescan::Damaged);
             }
             looked |= again;
         } else {

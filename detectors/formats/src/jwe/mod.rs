@@ -1,8 +1,8 @@
 //! JSON Web Keys and key sets that a password encrypts: JWE (RFC 7516) in compact form with PBES2 (RFC 7518 4.8), as
 //! `step crypto jwk create`, step-ca's `encryptedKey` and jwcrypto write them.
 //!
-//! The first of the five parts is a JSON header in base64url. Its `alg` begins with `PBES2-HS`, which has three spellings
-//! in base64url, depending on what precedes it: these are the anchors. A JWE can encrypt
+//! The first of the five parts is a JSON header in base64url. Its `alg` begins with `PBES2-HS`. It has three spellings in
+//! base64url, depending on what precedes it; writers begin with `alg`, so two of them are the anchors. A JWE can encrypt
 //! any message: only a header whose content type (`cty`, RFC 7517 7) is a key or a key set counts. A key set is a keystore until a
 //! password opens it, because the number of its keys is unknown.
 
@@ -28,8 +28,8 @@ static ABOUT: About = About {
     detects: "JSON Web Keys and key sets encrypted with a password: JWE in compact form with PBES2, as step, step-ca \
               (encryptedKey of a provisioner) and jwcrypto write them, in files, JSON and YAML. Reports key derivation \
               and cipher. A password that is found nearby opens it, and each key in it is then verified.",
-    blind_to: "JWE in JSON form, JWE for a public key or a shared key, and JWE whose header does not state that it \
-               contains a key (cty). The public half, until a password opens it.",
+    blind_to: "JWE in JSON form, JWE for a public key or a shared key, JWE whose header does not state that it \
+               contains a key (cty), and most of those in which alg is not the first member. The public half, until a password opens it.",
     respond: "Whoever opens the key can issue tokens that every relying service accepts; the key of a step-ca \
               provisioner obtains certificates. Remove its kid from the key set or the provisioner from the CA, make \
               a new key, and keep the password elsewhere.",

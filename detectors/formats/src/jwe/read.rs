@@ -11,10 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::unlock::kdf::Hash;
 
-/// `PBES2-HS` in base64url, without digits that depend on other bytes: in each of the three places that it can have in a
-/// group of three bytes.
-pub(super) const ANCHORS: [Anchor<'_>; 3] =
-    [Anchor::anywhere(b"QQkVTMi1IU"), Anchor::anywhere(b"UEJFUzItSF"), Anchor::anywhere(b"BCRVMyLUhT")];
+/// `PBES2-HS` in base64url, without digits that depend on other bytes, where it follows `{"alg":"` and `{"alg": "`.
+pub(super) const ANCHORS: [Anchor<'_>; 2] = [Anchor::anywhere(b"QQkVTMi1IU"), Anchor::anywhere(b"UEJFUzItSF")];
 
 /// Maximum length of a header that is read, in digits. A header with a certificate chain may be longer; no writer of
 /// PBES2 adds one.

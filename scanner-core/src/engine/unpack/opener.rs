@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::aside::Account;
+use super::account::Account;
 use super::{Level, Plain};
 use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
 use crate::engine::memory::Taken;
+use crate::engine::session::Rescan;
 use crate::error::{Gap, Reason};
 use crate::read_at::{Cursor, ReadAt};
 use crate::run::Run;
@@ -70,7 +71,7 @@ pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content:
     let (looked, fault) = level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
     if looked.found {
         // A reader may have taken content of a member beside the member, or handed out what it had read before.
-        level.session.rescanned(origin);
+        level.session.rescanned(origin, Rescan::Beside);
     }
     if let Some((reason, detail)) = allowance.to_tell() {
         run.gap(Gap::new(origin.clone(), reason, detail));
