@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use keyradius_core::material::{Identity, Kind, Material, Name, Occurrence, PublicHalf};
+use keyradius_core::material::{CertFacts, Identity, Kind, Material, Name, Occurrence, PublicHalf};
+use keyradius_core::signature::Signed;
 use keyradius_readers::{chance, reveals};
+use zeroize::Zeroizing;
 
 use crate::knowledge;
 
@@ -81,6 +83,7 @@ fn hush_material(material: &mut Material) {
     if let Some(facts) = &mut material.certificate {
         hush_text(&mut facts.subject);
         hush_text(&mut facts.issuer);
+        hush_certificate(facts);
     }
     if let Some(reference) = &mut material.reference {
         for name in &mut reference.names {
@@ -89,8 +92,39 @@ fn hush_material(material: &mut Material) {
     }
 }
 
+/// Longest object identifier that is printed, in characters: standards and vendors use some 50.
+const LONGEST_OID: usize = 128;
+
+/// Removes the bytes that a certificate gives to facts, if a private key is among them: whoever makes a certificate
+/// chooses its signature, numbers and identifiers.
+fn hush_certificate(facts: &mut CertFacts) {
+    for list in [&mut facts.ext_key_usage, &mut facts.policies, &mut facts.extensions] {
+        list.retain(|oid| oid.len() <= LONGEST_OID);
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    let mut add = |part: &[u8]| {
+        bytes.extend_from_slice(part);
+        bytes.extend_from_slice(&[0; 16]);
+    };
+    if let Some(signature) = &facts.signed {
+        let (Signed::Digest(over) | Signed::Message(over)) = &signature.over;
+        add(over);
+        add(&signature.value);
+    }
+    if let Some(serial) = keyradius_core::hex::unhex(&facts.serial) {
+        add(&serial);
+    }
+    for id in [&facts.subject_key_id, &facts.authority_key_id].into_iter().flatten() {
+        add(id);
+    }
+    if holds_key(&bytes) {
+        (facts.signed, facts.subject_key_id, facts.authority_key_id) = (None, None, None);
+        facts.serial = format!("[{} digits that contain a key]", facts.serial.len());
+    }
+}
+
 fn hush_text(text: &mut String) {
-    if text.len() >= KEY && holds_key(text) {
+    if text.len() >= KEY && holds_key(text.as_bytes()) {
         *text = format!("[{} characters that contain a key]", text.chars().count());
     }
 }
@@ -104,8 +138,8 @@ fn hush_name(name: &mut Name) {
     }
 }
 
-fn holds_key(text: &str) -> bool {
-    let found = knowledge::engine().bytes("", text.as_bytes()).occurrences;
+fn holds_key(bytes: &[u8]) -> bool {
+    let found = knowledge::engine().bytes("", bytes).occurrences;
     found.iter().any(|occurrence| occurrence.material.kind == Kind::PrivateKey)
 }
 
@@ -154,6 +188,56 @@ mod tests {
         assert_eq!(other, "[43 characters that contain a private number]");
         assert_eq!(digest, keyradius_core::hex::hex(&half.id.spki_sha256));
         assert!(all.iter().all(|o| o.material.labels[0].text == "release"));
+    }
+
+    #[test]
+    fn a_key_in_a_certificate_does_not_get_into_facts() {
+        use keyradius_core::signature::{Hash, Scheme, Signature};
+
+        let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+        der.extend_from_slice(&Sha256::digest(b"a seed"));
+        let facts = |value: &[u8], message: &[u8], id: &[u8], serial: &[u8]| CertFacts {
+            sha1: [0; 20],
+            sha256: [0; 32],
+            subject: "CN=a".into(),
+            issuer: "CN=b".into(),
+            serial: keyradius_core::hex::hex(serial),
+            not_before: 0,
+            not_after: 0,
+            version: 3,
+            ca: None,
+            path_len: None,
+            key_usage: None,
+            ext_key_usage: vec!["1.2.3".into(), format!("1.2.{}", "1".repeat(300))],
+            policies: Vec::new(),
+            extensions: Vec::new(),
+            subject_key_id: Some(id.to_vec()),
+            authority_key_id: None,
+            signature: String::new(),
+            self_issued: false,
+            signed: Some(Box::new(Signature {
+                scheme: Scheme::RsaPkcs1(Hash::Sha256),
+                over: Signed::Message(message.to_vec()),
+                value: value.to_vec(),
+            })),
+        };
+        let other = Sha256::digest(b"no key");
+        let mut sound = facts(&other, &other, &other, &other);
+        hush_certificate(&mut sound);
+        assert!(sound.signed.is_some() && sound.subject_key_id.is_some() && sound.serial.len() == 64);
+        assert_eq!(sound.ext_key_usage, ["1.2.3"]);
+        let long = [&other[..], &der, &other].concat();
+        for mut holder in [
+            facts(&long, &other, &other, &other),
+            facts(&other, &long, &other, &other),
+            facts(&other, &other, &long, &other),
+            facts(&other, &other, &other, &der),
+        ] {
+            hush_certificate(&mut holder);
+            let text = format!("{holder:?}");
+            assert!(holder.signed.is_none() && holder.subject_key_id.is_none(), "{text}");
+            assert!(!text.contains(&keyradius_core::hex::hex(&der[16..])));
+        }
     }
 
     #[test]

@@ -15,8 +15,28 @@ const FEWEST: usize = 16;
 /// Fewest characters of such a number, in base64 without padding.
 const WORD: usize = 22;
 
-/// The numbers that the words of a text may be: in hexadecimal digits or base64, in either alphabet.
+/// Longest word that is looked at, in characters: a prime of RSA-16384 in decimal digits has 2,466.
+const LONGEST: usize = 2500;
+
+/// The numbers that the words of a text may be: in hexadecimal digits (with colons or `0x`, too), base64 in either
+/// alphabet, base32, base58 or decimal digits; and the halves of such a number, because seed and public key are often
+/// written together.
 pub fn numbers(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut all = words(text);
+    if text.contains(':') {
+        all.extend(words(&text.replace(':', "")));
+    }
+    let halves: Vec<Zeroizing<Vec<u8>>> = all
+        .iter()
+        .filter(|number| number.len() >= 2 * FEWEST && number.len() % 2 == 0)
+        .flat_map(|number| number.chunks(number.len() / 2).map(|half| Zeroizing::new(half.to_vec())))
+        .collect();
+    all.extend(halves);
+    all.retain(|number| number.len() >= FEWEST);
+    all
+}
+
+fn words(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
     let words = text.as_bytes().split(|byte| !is_digit(byte)).filter(|word| word.len() >= WORD);
     let mut all = Vec::new();
@@ -24,11 +44,55 @@ pub fn numbers(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
         // `name=value` is two words, and `=` at the end is padding.
         let name = word.iter().position(|byte| *byte == b'=').filter(|at| at + 3 < word.len());
         let word = name.and_then(|at| word.get(at + 1..)).unwrap_or(word);
+        let word = word.strip_prefix(b"0x").unwrap_or(word);
+        if word.len() > LONGEST {
+            continue;
+        }
         all.extend(hexadecimal(word));
         all.extend(object::decode(word));
+        all.extend(positional(word, b"0123456789"));
+        all.extend(positional(word, b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"));
+        all.extend(base32(word));
     }
-    all.retain(|number| number.len() >= FEWEST);
     all
+}
+
+/// The number that digits of an alphabet represent, most significant first. `None` if there are others.
+fn positional(word: &[u8], alphabet: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    // Little-endian while digits are added.
+    let mut number = Zeroizing::new(Vec::with_capacity(word.len()));
+    for digit in word {
+        let mut carry = alphabet.iter().position(|other| other == digit)?;
+        for byte in number.iter_mut() {
+            carry += usize::from(*byte) * alphabet.len();
+            *byte = carry as u8;
+            carry >>= 8;
+        }
+        while carry > 0 {
+            number.push(carry as u8);
+            carry >>= 8;
+        }
+    }
+    number.reverse();
+    Some(number)
+}
+
+/// RFC 4648 6, in any case.
+fn base32(word: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let digits: Vec<u8> = word.iter().copied().take_while(|byte| *byte != b'=').collect();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len()));
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits {
+        let value =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|other| *other == digit.to_ascii_uppercase())?;
+        bits = bits << 5 | value as u32;
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    Some(bytes)
 }
 
 fn hexadecimal(word: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
@@ -67,7 +131,17 @@ mod tests {
         let half =
             public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &raw_public(Raw::Ed25519, &seed).unwrap() });
         let reveals = |text: &str| numbers(text).iter().any(|number| is_private(number, &half));
-        for secret in [hex(&seed), hex(&seed).to_uppercase(), base64(&seed), base64url(&seed)] {
+        // Python: str(int.from_bytes(bytes([7] * 32))), base64.b32encode, and base58.b58encode of the package base58.
+        let others = [
+            "3178606371220444580254889784552217078325058402586211561867463090413301597959".to_owned(),
+            "A4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQ".to_owned(),
+            "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx".to_owned(),
+            format!("0x{}", hex(&seed)),
+            hex(&[&seed[..], &half.spki[12..]].concat()),
+            vec!["07"; 32].join(":"),
+        ];
+        let usual = [hex(&seed), hex(&seed).to_uppercase(), base64(&seed), base64url(&seed)];
+        for secret in usual.into_iter().chain(others) {
             for text in [secret.clone(), format!("key {secret}, of Alice"), format!("CN={secret}, O=Acme")] {
                 assert!(reveals(&text), "{text}");
             }
