@@ -324,6 +324,22 @@ def lines_and_a_file_of_keys(folder):
             out.writelines(f"\topenssl dgst -sha256 -sign ../k.pem -out {i}.sig a\n" for i in range(many(1_000)))
 
 
+def public_keys(folder):
+    """Public keys of SSH in one file, each different."""
+    with open(f"{folder}/s.pub", "w") as out:
+        for i in range(many(400_000)):
+            key = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + hashlib.sha256(b"%d" % i).digest()
+            out.write(f"ssh-ed25519 {base64.b64encode(key).decode()} c\n")
+
+
+def tar_of_small_members(folder):
+    """A tar with a short key in the padding of every member."""
+    with open(f"{folder}/a.tar", "wb") as out:
+        for i in range(many(200_000)):
+            key = b"\n" + pem(ed25519(i))
+            out.write(tar_member(f"{i}", b"x")[:514] + key + bytes(510 - len(key)))
+
+
 def decoys(folder):
     """Locked keystores, each with passwords next to it."""
     for i in range(many(1_600)):
@@ -584,6 +600,8 @@ INPUTS = {
     "rsa-moduli": moduli,
     "lines-times-keys": lines_and_keys,
     "lines-times-keys-in-a-file": lines_and_a_file_of_keys,
+    "public-keys": public_keys,
+    "keys-in-padding": tar_of_small_members,
     "decoy-keystores": decoys,
     "delta-bomb": delta_bomb,
     "history-trees": history_trees,

@@ -17,8 +17,8 @@ const LONGEST: usize = 4 << 20;
 /// Runs of zeros tried in one sample, evenly distributed.
 const RUNS: usize = 24;
 
-/// A private key in PEM, between line breaks, and its identity.
-fn planted() -> (Vec<u8>, [u8; 32]) {
+/// A private key in DER and in PEM between line breaks, and its identity.
+fn planted() -> (Vec<u8>, Vec<u8>, [u8; 32]) {
     let key = plant::key(9);
     let found = keyradius_detectors::engine().bytes("key", &key);
     let identity = keys(&found).first().copied().expect("the planted key alone is found");
@@ -28,7 +28,7 @@ fn planted() -> (Vec<u8>, [u8; 32]) {
         b"\n-----END PRIVATE KEY-----\n",
     ]
     .concat();
-    (pem, identity)
+    (key, pem, identity)
 }
 
 /// The identities of the private keys that were found.
@@ -57,9 +57,9 @@ fn zeros(bytes: &[u8], length: usize) -> Vec<usize> {
 
 #[test]
 fn a_key_in_any_gap_of_any_container_is_found_or_reported() {
-    let (pem, wanted) = planted();
+    let (der, pem, wanted) = planted();
     let containers: Vec<&str> = CONTAINERS.iter().map(|container| container.about().id).collect();
-    let (mut behind, mut within, mut lost) = (0, 0, Vec::new());
+    let (mut begun, mut behind, mut within, mut lost) = (0, 0, 0, Vec::new());
     for case in expect::load_all(&cases_dir()).expect("the cases") {
         if !containers.contains(&case.expect.id.as_str()) {
             continue;
@@ -78,6 +78,11 @@ fn a_key_in_any_gap_of_any_container_is_found_or_reported() {
             };
             check(&[&content[..], &pem].concat(), "after the end");
             behind += 1;
+            // DER has no delimiters: at the very start, its first byte counts.
+            if content.get(..der.len()).is_some_and(|start| start.iter().all(|byte| *byte == 0)) {
+                check(&[&der[..], &content[der.len()..]].concat(), "as DER at the start");
+                begun += 1;
+            }
             let starts = zeros(content, pem.len());
             for at in starts.iter().step_by(starts.len().div_ceil(RUNS).max(1)) {
                 let mut bytes = content.clone();
@@ -87,6 +92,6 @@ fn a_key_in_any_gap_of_any_container_is_found_or_reported() {
             }
         }
     }
-    assert!(behind > 200 && within > 1000, "{behind}, {within}");
+    assert!(begun > 5 && behind > 200 && within > 1000, "{begun}, {behind}, {within}");
     assert!(lost.is_empty(), "{} lost:\n{}", lost.len(), lost.join("\n"));
 }

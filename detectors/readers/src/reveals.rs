@@ -42,7 +42,8 @@ fn words(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let mut all = Vec::new();
     for word in words {
         // `name=value` is two words, and `=` at the end is padding.
-        let name = word.iter().position(|byte| *byte == b'=').filter(|at| at + 3 < word.len());
+        let padding = word.iter().rev().take_while(|byte| **byte == b'=').count();
+        let name = word.get(..word.len() - padding).and_then(|word| word.iter().rposition(|byte| *byte == b'='));
         let word = name.and_then(|at| word.get(at + 1..)).unwrap_or(word);
         let word = word.strip_prefix(b"0x").unwrap_or(word);
         if word.len() > LONGEST {
@@ -142,7 +143,7 @@ mod tests {
         ];
         let usual = [hex(&seed), hex(&seed).to_uppercase(), base64(&seed), base64url(&seed)];
         for secret in usual.into_iter().chain(others) {
-            for text in [secret.clone(), format!("key {secret}, of Alice"), format!("CN={secret}, O=Acme")] {
+            for text in [secret.clone(), format!("key {secret}, of Alice"), format!("CN=seed={secret}, O=Acme")] {
                 assert!(reveals(&text), "{text}");
             }
         }

@@ -99,12 +99,16 @@ impl<'a> Session<'a> {
     /// Scans a blob as plain bytes: it is not a container, or is not to be opened. Work counts against the allowance of
     /// its input.
     pub(super) fn plain(&self, blob: Blob<'_>, depth: u32, allowance: Option<&Allowance>) -> Looked {
+        self.plain_in(blob, &Context::file(depth, allowance.map(|allowance| &allowance.holding)), allowance)
+    }
+
+    /// Like [`Self::plain`], in other surroundings.
+    pub(super) fn plain_in(&self, blob: Blob<'_>, around: &Context<'_>, allowance: Option<&Allowance>) -> Looked {
         let known = allowance.and_then(|allowance| allowance.known.as_ref());
-        let holding = allowance.map(|allowance| &allowance.holding);
         if is_blank(blob.bytes) {
             return Looked { stop: self.run.cancelled(), ..Looked::default() };
         }
-        if blob.window.first() {
+        if blob.window.first() && !around.is_beside() {
             self.run.count_unopened(blob.bytes, || blob.origin.clone());
             if blob.origin.object.is_none() {
                 self.run.read_usage(blob);
@@ -118,9 +122,8 @@ impl<'a> Session<'a> {
         let before = worker.count;
         let budget = Budget::new(*self.run.limits());
         let frame = known.is_some().then(|| worker.begin());
-        let around = Context::file(depth, holding);
         // Detectors and unwrappers have guards of their own; findings before the fault are kept.
-        let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &around));
+        let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, around));
         let own = AtomicU64::new(effort::MOST);
         let left = allowance.map_or(&own, |allowance| &allowance.effort);
         if effort::within(left, || catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin))) {

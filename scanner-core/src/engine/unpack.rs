@@ -352,6 +352,21 @@ impl Sink for Plain<'_> {
     }
 }
 
+/// Scans bytes of a container beside its members as plain bytes.
+struct Beside<'l>(&'l Level<'l>);
+
+impl Sink for Beside<'_> {
+    fn blob(&self, blob: Blob<'_>) -> Looked {
+        let Level { session, allowance, depth } = *self.0;
+        let around = Context::file(depth, Some(&allowance.holding)).beside_members();
+        session.plain_in(blob, &around, Some(allowance))
+    }
+
+    fn open(&self, _origin: &Origin, _input: Packed<'_>) -> Option<Looked> {
+        None
+    }
+}
+
 /// Counts what is read from a stream.
 struct Consumed<'r> {
     inner: &'r mut dyn Read,

@@ -47,6 +47,8 @@ pub(super) struct Context<'a> {
     encoded: bool,
     /// Whether something was already found in these bytes.
     again: bool,
+    /// Whether the bytes are what a container has beside its members: what they begin with was opened as a container.
+    beside: bool,
     /// The findings around the blob.
     enclosing: Option<Enclosing<'a>>,
 }
@@ -55,6 +57,16 @@ impl Context<'_> {
     /// The surroundings of a file, or of a blob inside `depth` containers.
     pub(super) fn file(depth: u32, holding: Option<&Arc<Holding>>) -> Self {
         Self { depth, holding: holding.cloned(), ..Self::default() }
+    }
+
+    /// Whether the bytes are no content of a member.
+    pub(super) const fn is_beside(&self) -> bool {
+        self.beside
+    }
+
+    /// The same for bytes that are no content of a member.
+    pub(super) fn beside_members(self) -> Self {
+        Self { beside: true, ..self }
     }
 
     /// The mark that belongs to a span of the blob.
@@ -110,7 +122,9 @@ impl Worker {
         let mut hits = self.spare.pop().unwrap_or_default();
         hits.clear();
         session.run.prefilter().find(blob.bytes, blob.window, &mut hits);
-        let whole = blob.window.first() && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
+        let whole = !around.beside
+            && blob.window.first()
+            && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
         if !hits.is_empty() || whole {
             self.ask(session, blob, whole, &hits, budget, around);
         }
@@ -204,7 +218,7 @@ impl Worker {
                 }
                 for unwrapper in owners.unwrappers.iter().filter_map(|&i| session.knowledge.unwrappers.get(i)) {
                     // The unwrapper has already read these bytes.
-                    if (whole && hit.anchor.at_start && unwrapper.claims(blob))
+                    if ((whole || around.beside) && hit.anchor.at_start && unwrapper.claims(blob))
                         || covers.was_opened(*unwrapper, blob, hit)
                     {
                         continue;

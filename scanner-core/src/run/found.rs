@@ -167,8 +167,13 @@ fn cost(occurrence: &Occurrence, previous: Option<&Occurrence>) -> u64 {
     let origin = &occurrence.origin;
     let names = origin.wraps.iter().map(|wrap| 64 + wrap.name.as_os_str().len());
     let place = origin.path.as_os_str().len() + names.sum::<usize>();
+    // A public key is a group of its own in the judgement; a private key usually has several places.
+    let group = match material.kind {
+        Kind::PublicKey | Kind::Certificate => 448,
+        _ => 0,
+    };
     let identity = match &material.identity {
-        Some(Identity::Public(half)) => 256 + half.spki.len(),
+        Some(Identity::Public(half)) => 256 + half.spki.len() + group,
         _ => 0,
     };
     let certificate = material.certificate.as_ref().map_or(0, |facts| {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::{Level, Plain};
+use super::{Beside, Level, Plain};
 use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
 use crate::engine::memory::Taken;
@@ -65,9 +65,7 @@ pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content:
     }
     let within = level.within();
     let mut counted = Counted { inner: content, allowance, account: None };
-    // What a file begins with says what kind of file it is, and that is known already.
-    let at = if at == 0 { counted.read(&mut [0]).unwrap_or(0) as u64 } else { at };
-    let to = Feed { run, sink: &Plain(&within) };
+    let to = Feed { run, sink: &Beside(&within) };
     let (looked, fault) = level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
     if looked.found {
         // A reader may have taken content of a member beside the member, or handed out what it had read before.

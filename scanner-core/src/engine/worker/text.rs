@@ -48,6 +48,7 @@ impl Worker {
                 mark: around.mark(blob.bytes, &entry.span),
                 // A UTF-16 file is text, so its marks are visible.
                 encoded: around.encoded || !(keeps_lines && hit == Hit::START),
+                beside: false,
                 again: around.again,
                 enclosing: Some(covers.at(hit.at)),
             };
@@ -151,6 +152,7 @@ impl Worker {
             holding: around.holding.clone(),
             mark,
             encoded: true,
+            beside: false,
             again,
             enclosing: Some(covers.at(hit.at)),
         };
