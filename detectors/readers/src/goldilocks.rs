@@ -1,6 +1,6 @@
 //! Public keys of Ed448 (RFC 8032 5.2) and X448 (RFC 7748 5): arithmetic modulo 2^448 - 2^224 - 1.
 //!
-//! Like [`super::weierstrass`], this checks found keys: it is not constant-time, and it signs nothing.
+//! Like `weierstrass`, this checks found keys: it is not constant-time, and it signs nothing.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{Odd, U448};
