@@ -197,29 +197,18 @@ mod tests {
         let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         der.extend_from_slice(&Sha256::digest(b"a seed"));
         let facts = |value: &[u8], message: &[u8], id: &[u8], serial: &[u8]| CertFacts {
-            sha1: [0; 20],
-            sha256: [0; 32],
             subject: "CN=a".into(),
             issuer: "CN=b".into(),
             serial: keyradius_core::hex::hex(serial),
-            not_before: 0,
-            not_after: 0,
             version: 3,
-            ca: None,
-            path_len: None,
-            key_usage: None,
             ext_key_usage: vec!["1.2.3".into(), format!("1.2.{}", "1".repeat(300))],
-            policies: Vec::new(),
-            extensions: Vec::new(),
             subject_key_id: Some(id.to_vec()),
-            authority_key_id: None,
-            signature: String::new(),
-            self_issued: false,
             signed: Some(Box::new(Signature {
                 scheme: Scheme::RsaPkcs1(Hash::Sha256),
                 over: Signed::Message(message.to_vec()),
                 value: value.to_vec(),
             })),
+            ..CertFacts::default()
         };
         let other = Sha256::digest(b"no key");
         let mut sound = facts(&other, &other, &other, &other);

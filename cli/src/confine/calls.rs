@@ -167,7 +167,7 @@ pub(super) const X32: u32 = 0x4000_0000;
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const X32: u32 = 0;
 
-/// The numbers of calls that only x32 has. Without its bit they are no calls.
+/// The numbers of system calls that exist only with the x32 bit. Without it, they are not system calls.
 #[cfg(target_arch = "x86_64")]
 const OF_X32: std::ops::Range<u32> = 512..548;
 

@@ -146,7 +146,7 @@ pub(crate) fn forgiving(bytes: &[u8], at: usize, end: usize) -> Option<Decoded> 
     // In this order: with many blocks, none is searched beyond the next.
     let text = text.get(..memchr::memmem::find(text, BEGIN).unwrap_or(text.len()))?;
     let text = text.get(..memchr::memmem::find(text, END)?)?;
-    // Between two blocks of a file system or of memory, where the text between is no part of the body.
+    // A run of zeros separates two blocks of a file system or of memory: the text around it is not one body.
     if memchr::memmem::find(text, &[0; 8]).is_some() {
         return None;
     }

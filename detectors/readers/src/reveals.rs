@@ -9,7 +9,7 @@ use super::proof::{dsa_public, is_factor, raw_public};
 use super::public::{Domain, PublicKey};
 use super::spki;
 
-/// Fewest bytes of a number that is looked at: shorter ones are no private key that anybody should use.
+/// Minimum length of a number that is compared, in bytes: no supported key has a shorter private number.
 const FEWEST: usize = 16;
 
 /// Fewest characters of such a number, in base64 without padding.

@@ -58,17 +58,9 @@ pub fn read(der: &[u8]) -> Result<Certificate, Malformed> {
         not_before,
         not_after,
         version: version as u32,
-        ca: None,
-        path_len: None,
-        key_usage: None,
-        ext_key_usage: Vec::new(),
-        policies: Vec::new(),
-        extensions: Vec::new(),
-        subject_key_id: None,
-        authority_key_id: None,
         signature,
         self_issued: subject.raw == issuer.raw,
-        signed: None,
+        ..CertFacts::default()
     };
     let mut all_read = true;
     while !tbs.is_empty() {

@@ -16,7 +16,7 @@ pub(super) struct Pss {
     pub(super) salt: u32,
 }
 
-/// The encoded message in a signature, as long as the modulus. `Err` if there is none.
+/// The encoded message in a signature, as long as the modulus. `Err` if the sizes exceed the limits, or the value is not below the modulus.
 fn recovered(n: &[u8], e: &[u8], value: &[u8]) -> Result<Vec<u8>, Verdict> {
     if bits(n) > MAX_MODULUS || bits(e) > MAX_EXPONENT {
         return Err(Verdict::Unknown);

@@ -128,7 +128,7 @@ impl Level<'_> {
 
     /// Scans the bytes of a container as they are.
     fn as_it_is(&self, bytes: &mut dyn Read, origin: &Origin) -> Looked {
-        let to = Feed { run: &self.session.run, sink: &Plain(self) };
+        let to = Feed { run: &self.session.run, sink: &Plain { level: self, beside: false } };
         Windows::default().feed_member(bytes, origin, to).0
     }
 
@@ -339,26 +339,17 @@ const MOST_STEP: usize = 8 << 20;
 const READ: usize = 128 << 10;
 
 /// Scans everything as plain bytes.
-struct Plain<'l>(&'l Level<'l>);
+struct Plain<'l> {
+    level: &'l Level<'l>,
+    /// Whether the bytes are what a container has beside its members.
+    beside: bool,
+}
 
 impl Sink for Plain<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        let Level { session, allowance, depth } = *self.0;
-        session.plain(blob, depth, Some(allowance))
-    }
-
-    fn open(&self, _origin: &Origin, _input: Packed<'_>) -> Option<Looked> {
-        None
-    }
-}
-
-/// Scans bytes of a container beside its members as plain bytes.
-struct Beside<'l>(&'l Level<'l>);
-
-impl Sink for Beside<'_> {
-    fn blob(&self, blob: Blob<'_>) -> Looked {
-        let Level { session, allowance, depth } = *self.0;
-        let around = Context::file(depth, Some(&allowance.holding)).beside_members();
+        let Level { session, allowance, depth } = *self.level;
+        let around = Context::file(depth, Some(&allowance.holding));
+        let around = if self.beside { around.beside_members() } else { around };
         session.plain_in(blob, &around, Some(allowance))
     }
 

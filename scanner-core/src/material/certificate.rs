@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::signature::Signature;
 
 /// The fields of an X.509 certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertFacts {
     /// SHA-1 of the DER.
     #[serde(with = "crate::wire::hex")]

@@ -38,6 +38,6 @@ pub(crate) struct Reading {
     /// Whether passwords were tried on locked keystores.
     pub(crate) passwords: bool,
     /// The limits that differ from the default, by the name of their flag: bytes, numbers, or milliseconds where the name
-    /// ends in `_ms`. `None` is no limit.
+    /// ends in `_ms`. `None` means no limit.
     pub(crate) limits: BTreeMap<Word, Option<u64>>,
 }

@@ -39,16 +39,10 @@ fn certificate() -> CertFacts {
         not_after: 1_798_761_600,
         version: 3,
         ca: Some(false),
-        path_len: None,
         key_usage: Some(1),
         ext_key_usage: vec!["1.3.6.1.5.5.7.3.3".into()],
-        policies: Vec::new(),
-        extensions: Vec::new(),
-        subject_key_id: None,
-        authority_key_id: None,
         signature: "1.2.840.113549.1.1.11".into(),
-        self_issued: false,
-        signed: None,
+        ..CertFacts::default()
     }
 }
 

@@ -39,25 +39,13 @@ fn key(path: &str, algorithm: Algorithm, change: impl FnOnce(&mut Material)) -> 
 /// A leaf of version 3, valid for one year, issued by another key.
 fn facts(change: impl FnOnce(&mut CertFacts)) -> CertFacts {
     let mut facts = CertFacts {
-        sha1: [0; 20],
-        sha256: [0; 32],
         subject: "C=US, ST=CA, O=Acme, CN=x".into(),
         issuer: "CN=y".into(),
         serial: "01".into(),
         not_before: 1_700_000_000,
         not_after: 1_731_536_000,
         version: 3,
-        ca: None,
-        path_len: None,
-        key_usage: None,
-        ext_key_usage: Vec::new(),
-        policies: Vec::new(),
-        extensions: Vec::new(),
-        subject_key_id: None,
-        authority_key_id: None,
-        signature: String::new(),
-        self_issued: false,
-        signed: None,
+        ..CertFacts::default()
     };
     change(&mut facts);
     facts

@@ -74,25 +74,12 @@ fn certificate(number: u16, issuer: &str, signed: Option<Signature>) -> Occurren
     sha256[..2].copy_from_slice(&number.to_be_bytes());
     sha256[2] = u8::from(issuer == "CN=root");
     material.certificate = Some(Box::new(CertFacts {
-        sha1: [0; 20],
         sha256,
         subject: "CN=leaf".into(),
         issuer: issuer.into(),
-        serial: String::new(),
-        not_before: 0,
-        not_after: 0,
         version: 3,
-        ca: None,
-        path_len: None,
-        key_usage: None,
-        ext_key_usage: Vec::new(),
-        policies: Vec::new(),
-        extensions: Vec::new(),
-        subject_key_id: None,
-        authority_key_id: None,
-        signature: String::new(),
-        self_issued: false,
         signed: signed.map(Box::new),
+        ..CertFacts::default()
     }));
     let origin = Origin::file(format!("{number:05}"));
     Occurrence { material, origin, offset: 0, line: 1, section: None, mark: None, git: None }

@@ -300,25 +300,14 @@ fn damaged_moduli_share_nothing() {
 #[test]
 fn hashes_of_certificates() {
     let facts = |signature: &str, ca: Option<bool>, usage: &str, self_issued: bool| CertFacts {
-        sha1: [0; 20],
-        sha256: [0; 32],
         subject: String::new(),
         issuer: String::new(),
-        serial: String::new(),
-        not_before: 0,
-        not_after: 0,
         version: 3,
         ca,
-        path_len: None,
-        key_usage: None,
         ext_key_usage: vec![usage.to_owned()],
-        policies: Vec::new(),
-        extensions: Vec::new(),
-        subject_key_id: None,
-        authority_key_id: None,
         signature: signature.to_owned(),
         self_issued,
-        signed: None,
+        ..CertFacts::default()
     };
     let (md5, sha1, sha256) = ("1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.113549.1.1.11");
     let (code, server) = ("1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.1");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::{Beside, Level, Plain};
+use super::{Level, Plain};
 use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
 use crate::engine::memory::Taken;
@@ -65,7 +65,7 @@ pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content:
     }
     let within = level.within();
     let mut counted = Counted { inner: content, allowance, account: None };
-    let to = Feed { run, sink: &Beside(&within) };
+    let to = Feed { run, sink: &Plain { level: &within, beside: true } };
     let (looked, fault) = level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
     if looked.found {
         // A reader may have taken content of a member beside the member, or handed out what it had read before.
@@ -152,7 +152,7 @@ impl Opener<'_> {
             let within = self.level.within();
             let account = Arc::clone(&self.account);
             let mut counted = Counted { inner: content, allowance, account: Some(&account) };
-            let sink: &dyn Sink = if plain { &Plain(&within) } else { &within };
+            let sink: &dyn Sink = if plain { &Plain { level: &within, beside: false } } else { &within };
             let to = Feed { run: self.run, sink };
             (looked, fault) =
                 account.in_member(|| session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to)));
