@@ -211,7 +211,14 @@ impl Windows {
                 self.buffer.zeroize();
                 self.buffer = grown;
             }
-            let room = self.buffer.get_mut(*held..).unwrap_or_default();
+            // A decoder delivers more or less before a fault, depending on how much it is asked for: always ask for as much
+            // as if the buffer were new.
+            let mut asked = FIRST;
+            while asked <= *held {
+                asked *= 4;
+            }
+            let end = self.buffer.len().min(asked);
+            let room = self.buffer.get_mut(*held..end).unwrap_or_default();
             match input.read(room) {
                 Ok(0) => return Ok(()),
                 Ok(read) => *held += read,
