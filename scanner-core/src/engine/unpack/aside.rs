@@ -5,6 +5,9 @@
 //! container that is read at any place, ranges count as content if they were read directly into the buffer of the
 //! engine that asked for the content of a member. All other ranges are read again in the end: tables, blocks that were
 //! decompressed, and what nobody read.
+//!
+//! A text may begin in content and end beside it, or the other way round. So text beside content is searched together
+//! with the end of the content before it, and if a key may begin in it, with the start of the content after it.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -25,8 +28,17 @@ const BATCH: usize = 256 << 10;
 /// This many zeros in one piece separate parts.
 const ZEROS: usize = 64;
 
-/// Bytes of a long part that are searched again with those that follow, because a key may lie across the end of a batch.
+/// Bytes of a long part that are searched again with those that follow, because a key may lie across the end of a batch,
+/// and of content with what is beside it.
 const OVERLAP: usize = 16 << 10;
+
+/// Bytes at the border of content that must be printable, so that a text may continue there.
+const BORDER: usize = 16;
+
+/// Whether these bytes may be part of a text.
+fn is_text(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
+}
 
 /// Bytes that are read at any place, with an account.
 pub(super) struct Watched {
@@ -46,6 +58,7 @@ impl Watched {
             if batch.looked.stop {
                 break;
             }
+            let (start, end) = self.widened(start, end, &mut batch);
             let mut part = Cursor::new(Arc::clone(&self.bytes)).part(start, end - start);
             if end - start > BATCH as u64 {
                 batch.looked |= search_aside(level, origin, start, &mut part);
@@ -57,6 +70,28 @@ impl Watched {
             batch.add(start, &bytes);
         }
         batch.finish()
+    }
+
+    /// Adds content to a range that is not content, if text may cross its borders.
+    fn widened(&self, start: u64, end: u64, batch: &mut Batch<'_>) -> (u64, u64) {
+        let read = |from: u64, length: u64| {
+            let mut bytes = Zeroizing::new(vec![0; length.min(OVERLAP as u64) as usize]);
+            let read = self.bytes.read_at(from, &mut bytes).unwrap_or(0);
+            bytes.truncate(read);
+            bytes
+        };
+        let border = (end - start).min(BORDER as u64);
+        let (mut from, mut to) = (start, end);
+        if start > 0 && is_text(&read(start, border)) {
+            from = start.saturating_sub(OVERLAP as u64);
+        }
+        if end < self.bytes.size() && is_text(&read(end - border, border)) {
+            let last = (end - start).min(OVERLAP as u64);
+            if batch.has_anchor(&read(end - last, last)) {
+                to = end.saturating_add(OVERLAP as u64).min(self.bytes.size());
+            }
+        }
+        (from, to)
     }
 }
 
@@ -81,11 +116,37 @@ pub(super) struct Strained<'r> {
     account: Arc<Account>,
     at: u64,
     batch: Batch<'r>,
+    /// The end of the content that was read last, if nothing was read since.
+    content: Zeroizing<Vec<u8>>,
 }
 
 impl<'r> Strained<'r> {
     pub(super) fn new(inner: &'r mut dyn Read, account: &Arc<Account>, batch: Batch<'r>) -> Self {
-        Self { inner, account: Arc::clone(account), at: 0, batch }
+        Self { inner, account: Arc::clone(account), at: 0, batch, content: Zeroizing::default() }
+    }
+
+    /// Takes bytes that were read: content, or bytes beside it.
+    fn pass(&mut self, bytes: &[u8]) {
+        if self.account.is_in_member() {
+            if self.content.is_empty() {
+                self.batch.complete(self.at, bytes);
+                self.content.reserve_exact(2 * OVERLAP);
+            }
+            if self.content.len() + bytes.len() > 2 * OVERLAP {
+                let (before, length) = (OVERLAP.saturating_sub(bytes.len()), self.content.len());
+                let kept = length.saturating_sub(before);
+                self.content.copy_within(kept.., 0);
+                self.content.truncate(length - kept);
+            }
+            self.content.extend_from_slice(bytes.get(bytes.len().saturating_sub(OVERLAP)..).unwrap_or(bytes));
+            return;
+        }
+        if !self.content.is_empty() && is_text(bytes.get(..BORDER).unwrap_or(bytes)) {
+            let end = self.content.get(self.content.len().saturating_sub(OVERLAP)..).unwrap_or_default();
+            self.batch.add_part(self.at - end.len() as u64, end);
+        }
+        self.content.clear();
+        self.batch.add(self.at, bytes);
     }
 
     /// Reads what the reader of the container left over, and searches everything that it did not hand out.
@@ -104,8 +165,8 @@ impl<'r> Strained<'r> {
 impl Read for Strained<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
-        if !self.account.is_in_member() {
-            self.batch.add(self.at, into.get(..read).unwrap_or_default());
+        if read > 0 {
+            self.pass(into.get(..read).unwrap_or_default());
         }
         self.at += read as u64;
         Ok(read)
@@ -163,6 +224,24 @@ impl<'r> Batch<'r> {
                 self.search(OVERLAP);
             }
         }
+    }
+
+    /// Adds the start of content to the part before it, if a text with a key may continue there.
+    fn complete(&mut self, at: u64, content: &[u8]) {
+        let Some((from, start)) = self.parts.last().copied() else { return };
+        let part = self.bytes.get(from..).unwrap_or_default();
+        let last = part.get(part.len().saturating_sub(OVERLAP)..).unwrap_or(part);
+        if start + part.len() as u64 == at
+            && is_text(last.get(last.len().saturating_sub(BORDER)..).unwrap_or(last))
+            && self.level.session.run.prefilter().is_inside(last, &mut self.seen)
+        {
+            self.add_part(at, content.get(..OVERLAP).unwrap_or(content));
+        }
+    }
+
+    /// Whether a key may begin in these bytes.
+    fn has_anchor(&mut self, bytes: &[u8]) -> bool {
+        self.level.session.run.prefilter().is_inside(bytes, &mut self.seen)
     }
 
     /// Forgets the last part if it is too short for a key.
