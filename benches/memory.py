@@ -571,6 +571,21 @@ def history_trees(folder):
     git("gc", "-q")
 
 
+def history_public_keys(folder):
+    """Public keys of SSH in a git history, each in a commit of its own, under names of two hundred bytes."""
+    subprocess.run(["git", "init", "-q", "--bare", folder], check=True)
+    importer = subprocess.Popen(["git", "-C", folder, "fast-import", "--quiet"], stdin=subprocess.PIPE)
+    for i in range(many(150_000)):
+        key = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + hashlib.sha256(b"%d" % i).digest()
+        line = b"ssh-ed25519 " + base64.b64encode(key) + b" c\n"
+        name = b"d%d/e%d/%s%d" % (i % 50, i % 7, b"n" * 200, i)
+        importer.stdin.write(b"commit refs/heads/main\ncommitter a <a@example.org> %d +0000\ndata 0\n" % (10**9 + i))
+        importer.stdin.write(b"M 644 inline %s\ndata %d\n%s\n" % (name, len(line), line))
+    importer.stdin.close()
+    if importer.wait() != 0:
+        raise SystemExit("git fast-import failed")
+
+
 INPUTS = {
     "gaps-long-names": long_gaps,
     "gaps-long-names-8": lambda folder: long_gaps(folder, 8),
@@ -605,6 +620,7 @@ INPUTS = {
     "decoy-keystores": decoys,
     "delta-bomb": delta_bomb,
     "history-trees": history_trees,
+    "history-public-keys": history_public_keys,
 }
 
 

@@ -20,7 +20,7 @@ use super::commits::{Graph, Header, Node, tagged};
 use super::odb::{as_path, unread};
 use super::refs::Named;
 use super::repo::Repository;
-use super::source::{Read, kind_of};
+use super::source::Read;
 use super::staged;
 use super::trees::{Place, Places, Trees};
 use super::usage_hints;
@@ -34,6 +34,9 @@ use names::Containing;
 
 /// Maximum number of places in histories that one run reports. Each takes a kilobyte.
 pub(crate) const MOST_STORIES: usize = 1 << 16;
+
+/// Maximum number of objects with findings in one repository whose paths are found, those with private keys first.
+const MOST_HITS: usize = 1 << 16;
 
 /// Maximum number of characters of an author's name and address that are reported.
 const MOST_AUTHOR: usize = 256;
@@ -58,7 +61,7 @@ pub(crate) fn stories(
     run: &Run<'_>,
 ) -> Stories {
     let ids: Vec<ObjectId> = hits.keys().copied().collect();
-    let history = History::of(read, &ids, jobs, &|| run.cancelled());
+    let history = History::of(read, hits, jobs, &|| run.cancelled());
     let of = history.stories(&ids, room);
     if history.left_out.get() {
         let detail = "more paths, commits or names lead to the findings than are listed".to_owned();
@@ -143,10 +146,32 @@ fn shortened(mut name: String) -> String {
     name
 }
 
+/// The places of some objects, the first `keys` of which contain private keys. If the trees that lead to all of them do
+/// not fit into memory, only these are looked for; if not even that, none. `blobs` keeps those that were looked for.
+fn places(
+    read: &Read,
+    blobs: &mut Vec<ObjectId>,
+    keys: usize,
+    jobs: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Places {
+    if let Some(trees) = Trees::read(&read.odb, &read.forests, blobs, jobs, stop) {
+        return trees.places();
+    }
+    let some = 0 < keys && keys < blobs.len();
+    blobs.truncate(keys);
+    let trees = if some { Trees::read(&read.odb, &read.forests, blobs, jobs, stop) } else { None };
+    let mut places = trees.map(|trees| trees.places()).unwrap_or_default();
+    places.left_out = true;
+    places
+}
+
 /// The commits of a repository, and which objects with findings they contain.
 struct History {
     read: Read,
     graph: Graph,
+    /// The objects whose places were looked for, by the numbers of their hits.
+    blobs: Vec<ObjectId>,
     places: Places,
     /// Set of places of each commit's tree.
     sets: Vec<u32>,
@@ -162,7 +187,7 @@ struct History {
 }
 
 impl History {
-    fn of(mut read: Read, hits: &[ObjectId], jobs: usize, stop: &(dyn Fn() -> bool + Sync)) -> Self {
+    fn of(mut read: Read, hits: &BTreeMap<ObjectId, bool>, jobs: usize, stop: &(dyn Fn() -> bool + Sync)) -> Self {
         if read.partly {
             read.commits = super::select::commits(&read.odb, jobs);
         }
@@ -175,16 +200,30 @@ impl History {
                 }
             }
         }
-        let blobs: Vec<ObjectId> = hits.iter().copied().filter(|id| kind_of(&read, &graph, id) == Kind::Blob).collect();
-        let places = if blobs.is_empty() {
-            Places::default()
-        } else {
-            Trees::read(&read.odb, std::mem::take(&mut read.forests), &blobs, jobs, stop).places()
-        };
+        let is_blob = |id: &ObjectId| graph.node(id).is_none() && !targets.contains_key(id);
+        let of_kind = |key| hits.iter().filter(move |(_, is_key)| **is_key == key).map(|(id, _)| *id).filter(is_blob);
+        // Private keys first: what does not fit is public material.
+        let mut blobs: Vec<ObjectId> = of_kind(true).collect();
+        let keys = blobs.len().min(MOST_HITS);
+        blobs.extend(of_kind(false));
+        let beyond = blobs.len() > MOST_HITS;
+        blobs.truncate(MOST_HITS);
+        let places = if blobs.is_empty() { Places::default() } else { places(&read, &mut blobs, keys, jobs, stop) };
+        read.forests = HashMap::default();
         let sets = graph.nodes().map(|node| graph.commit(node).map_or(0, |commit| places.set(commit.tree))).collect();
-        let left_out = Cell::new(places.left_out);
-        let mut history =
-            Self { reach: Vec::new(), head: None, refs: Vec::new(), sets, places, graph, targets, read, left_out };
+        let left_out = Cell::new(places.left_out || beyond);
+        let mut history = Self {
+            reach: Vec::new(),
+            head: None,
+            refs: Vec::new(),
+            blobs,
+            sets,
+            places,
+            graph,
+            targets,
+            read,
+            left_out,
+        };
         history.head = history.read.refs.head.and_then(|id| history.commit_of(id));
         history.refs = history
             .read
@@ -194,6 +233,17 @@ impl History {
             .collect();
         history.reach = history.reaches();
         history
+    }
+
+    /// The kind of an object, according to what was read.
+    fn kind(&self, id: &ObjectId) -> Kind {
+        if self.graph.node(id).is_some() {
+            Kind::Commit
+        } else if self.targets.contains_key(id) {
+            Kind::Tag
+        } else {
+            Kind::Blob
+        }
     }
 
     /// The commit that an id leads to, through any number of tags.
@@ -231,8 +281,6 @@ impl History {
 
     /// Everything to report of each object: one entry for each path it ever had, and at least one.
     fn stories(&self, hits: &[ObjectId], room: &AtomicUsize) -> BTreeMap<ObjectId, Vec<Provenance>> {
-        let blobs: Vec<ObjectId> =
-            hits.iter().copied().filter(|id| kind_of(&self.read, &self.graph, id) == Kind::Blob).collect();
         let followed = self.follow();
         let mut paths: Vec<(&Place, Story)> = followed
             .into_iter()
@@ -248,7 +296,7 @@ impl History {
         let contained = self.containing(&lists);
         let mut stories: BTreeMap<ObjectId, Vec<Provenance>> = BTreeMap::new();
         for (((hit, path), story), Containing { branches, tags }) in paths.iter().zip(contained) {
-            let Some(id) = blobs.get(*hit as usize) else { continue };
+            let Some(id) = self.blobs.get(*hit as usize) else { continue };
             let reach = story.introduced.iter().filter_map(|node| self.reach.get(*node as usize)).min().copied();
             let public = story.introduced.iter().filter(|node| self.reach.get(**node as usize).copied() == reach);
             let introduced = self.first(&public.copied().collect::<Vec<_>>());
@@ -263,7 +311,7 @@ impl History {
                 ..self.nothing(*id, Kind::Blob)
             });
         }
-        for (id, paths) in self.staged(&blobs.iter().copied().collect()) {
+        for (id, paths) in self.staged(&hits.iter().copied().filter(|id| self.kind(id) == Kind::Blob).collect()) {
             let told = stories.entry(id).or_default();
             let known: HashMap<PathBuf, usize> =
                 told.iter().enumerate().filter_map(|(at, place)| Some((place.path.clone()?, at))).collect();
@@ -284,7 +332,7 @@ impl History {
         }
         stories.retain(|_, told| !told.is_empty());
         for id in hits {
-            stories.entry(*id).or_insert_with(|| match kind_of(&self.read, &self.graph, id) {
+            stories.entry(*id).or_insert_with(|| match self.kind(id) {
                 Kind::Commit => vec![self.message(*id)],
                 // What leads to it may have been dropped, so the object is not reported as unreachable.
                 Kind::Blob if self.left_out.get() => {

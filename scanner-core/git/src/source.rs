@@ -29,7 +29,7 @@ use super::trees::Forests;
 use keyradius_core::blob::Origin;
 use keyradius_core::error::{Gap, Reason, SourceError};
 use keyradius_core::material::Occurrence;
-use keyradius_core::oid::{Kind, ObjectId};
+use keyradius_core::oid::ObjectId;
 use keyradius_core::repository::Summary;
 use keyradius_core::run::Run;
 use keyradius_core::seam::{Feed, Source};
@@ -419,17 +419,6 @@ fn in_pool<T: Send>(jobs: usize, work: impl FnOnce() -> T + Send) -> Result<T, S
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The kind of an object, according to what was read.
-pub(crate) fn kind_of(read: &Read, graph: &super::commits::Graph, id: &ObjectId) -> Kind {
-    if graph.node(id).is_some() {
-        Kind::Commit
-    } else if read.tags.iter().any(|(tag, _)| tag == id) {
-        Kind::Tag
-    } else {
-        Kind::Blob
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -28,9 +30,17 @@ use entries::affected;
 pub(crate) use entries::{Seen, ascends, entries, gained};
 pub(crate) use places::{Place, Places};
 
-/// Maximum number of entries of trees that lead to findings: 128 MiB. Of trees beyond that a few entries are kept, and
+/// Maximum number of entries of trees that lead to findings: 32 MiB. Of trees beyond that a few entries are kept, and
 /// the history is reported as incomplete.
-const MOST_ENTRIES: usize = 8 << 20;
+const MOST_ENTRIES: usize = 2 << 20;
+
+/// Maximum memory for the changes of all trees and their names, in bytes, and what is added to it for each byte of the
+/// packs, so that the history of a large repository fits. A changed entry takes 20 bytes.
+const MOST_CHANGES: u64 = 48 << 20;
+const MOST_PER_BYTE: (u64, u64) = (1, 16);
+
+/// The overhead of a name, in bytes: its number, two pointers, an allocation, and its share of a hash table.
+const NAME: u64 = 96;
 
 /// Entries kept of one tree beyond [`MOST_ENTRIES`].
 const FEW: usize = 4;
@@ -50,18 +60,21 @@ type Entry = (Name, u64);
 /// Names by their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    by_name: HashMap<Box<[u8]>, Name>,
-    names: Vec<Box<[u8]>>,
+    by_name: HashMap<Arc<[u8]>, Name>,
+    names: Vec<Arc<[u8]>>,
 }
 
 impl Names {
-    fn intern(&mut self, name: &[u8]) -> Name {
-        if let Some(number) = self.by_name.get(name) {
-            return *number;
-        }
+    /// The number of a name; `None` if the name is new.
+    fn number(&self, name: &[u8]) -> Option<Name> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Numbers a new name.
+    fn push(&mut self, name: Arc<[u8]>) -> Name {
         let number = self.names.len() as Name;
-        self.by_name.insert(name.into(), number);
-        self.names.push(name.into());
+        self.by_name.insert(Arc::clone(&name), number);
+        self.names.push(name);
         number
     }
 
@@ -70,17 +83,17 @@ impl Names {
     }
 }
 
-/// The difference between one tree and its delta base.
+/// The difference between one tree and its delta base. What it removes and adds begins where the previous row ends.
 #[derive(Clone, Debug)]
 struct Row {
     key: u64,
     /// Row of the base; `NONE` if the tree is stored without one.
     base: u32,
-    removed: Range<u32>,
-    added: Range<u32>,
+    removed_end: u32,
+    added_end: u32,
 }
 
-/// The rows of some trees.
+/// The rows of the trees that one thread read.
 #[derive(Debug, Default)]
 struct Rows {
     list: Vec<Row>,
@@ -88,29 +101,47 @@ struct Rows {
     added: Vec<Entry>,
 }
 
+impl Rows {
+    /// The rows in order, each with what it removes and what it adds.
+    fn each(&self) -> impl Iterator<Item = (&Row, &[Name], &[Entry])> {
+        let (mut removed, mut added) = (0, 0);
+        self.list.iter().map(move |row| {
+            let first = std::mem::replace(&mut removed, row.removed_end as usize);
+            let names = self.removed.get(first..removed).unwrap_or_default();
+            let first = std::mem::replace(&mut added, row.added_end as usize);
+            (row, names, self.added.get(first..added).unwrap_or_default())
+        })
+    }
+}
+
 /// All trees of an object database.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Trees {
-    rows: Rows,
+    parts: Vec<Rows>,
+    /// The number of rows in all parts.
+    count: u32,
     names: Names,
     hits: KeyMap<u32>,
 }
 
 impl Trees {
     /// Reads all trees, to find these objects. Known forests are taken from `forests`, by the path of their pack.
+    /// `None` if the trees change more than fits into memory.
     pub(crate) fn read(
         odb: &Odb,
-        mut forests: Forests,
+        forests: &Forests,
         hits: &[ObjectId],
         jobs: usize,
         stop: &(dyn Fn() -> bool + Sync),
-    ) -> Self {
+    ) -> Option<Self> {
         let hits: KeyMap<u32> = hits.iter().enumerate().map(|(at, id)| (id.key(), at as u32)).collect();
-        let wanted = Wanted::new(&hits);
-        let mut trees = Self { rows: Rows::default(), names: Names::default(), hits: KeyMap::default() };
+        let packed: u64 = odb.directories.iter().flat_map(|directory| &directory.packs).map(Pack::size).sum();
+        let (more, per) = MOST_PER_BYTE;
+        let wanted = Wanted::new(&hits, MOST_CHANGES + packed / per * more);
+        let mut trees = Self::default();
         for directory in &odb.directories {
             for pack in &directory.packs {
-                trees.pack(pack, forests.remove(&pack.path), &wanted, jobs, stop);
+                trees.pack(pack, forests.get(&pack.path), &wanted, jobs, stop);
             }
             let readers: Vec<Reader<'_>> = directory
                 .loose
@@ -132,66 +163,71 @@ impl Trees {
                 })
                 .collect();
             for reader in readers {
-                trees.append(&reader, &mut []);
+                trees.append(reader, &mut []);
             }
         }
         trees.hits = hits;
-        trees
+        (!wanted.is_full()).then_some(trees)
     }
 
     fn pack(
         &mut self,
         pack: &Pack,
-        forest: Option<Forest>,
+        forest: Option<&Forest>,
         wanted: &Wanted,
         jobs: usize,
         stop: &(dyn Fn() -> bool + Sync),
     ) {
-        let forest = forest.unwrap_or_else(|| Forest::of(pack));
-        let visitor = || Differences { reader: Reader::new(wanted, pack.format), pack, forest: &forest, stop };
+        let own = forest.is_none().then(|| Forest::of(pack));
+        let Some(forest) = forest.or(own.as_ref()) else { return };
+        let visitor = || Differences { reader: Reader::new(wanted, pack.format), pack, forest, stop };
         // The row that each entry will have. Bases come before their deltas: each thread visits in that order, the rows
         // of one thread follow those of another, and no delta tree is shared between threads.
         let mut rows = vec![NONE; forest.len()];
-        for differences in walk(pack, &forest, &[Kind::Tree], jobs, &visitor) {
-            self.append(&differences.reader, &mut rows);
+        for differences in walk(pack, forest, &[Kind::Tree], jobs, &visitor) {
+            self.append(differences.reader, &mut rows);
         }
     }
 
     /// Adds what a thread read. `entries` maps entries of the pack to rows.
-    fn append(&mut self, reader: &Reader<'_>, entries: &mut [u32]) {
-        let names: Vec<Name> = reader.names.names.iter().map(|name| self.names.intern(name)).collect();
-        let name = |local: &Name| names.get(*local as usize).copied().unwrap_or(NONE);
-        let (removed, added) = (self.rows.removed.len() as u32, self.rows.added.len() as u32);
-        self.rows.removed.extend(reader.rows.removed.iter().map(name));
-        self.rows.added.extend(reader.rows.added.iter().map(|(local, key)| (name(local), *key)));
-        let shift = |range: &Range<u32>, by: u32| range.start + by..range.end + by;
-        for (row, entry) in reader.rows.list.iter().zip(&reader.entries) {
-            if let Some(to) = entries.get_mut(*entry as usize) {
-                *to = self.rows.list.len() as u32;
-            }
-            let base = entries.get(row.base as usize).copied().unwrap_or(NONE);
-            let row =
-                Row { key: row.key, base, removed: shift(&row.removed, removed), added: shift(&row.added, added) };
-            self.rows.list.push(row);
+    fn append(&mut self, reader: Reader<'_>, entries: &mut [u32]) {
+        let Reader { names: Names { by_name, names }, mut rows, entries: of_row, .. } = reader;
+        drop(by_name);
+        let intern = |name: Arc<[u8]>| self.names.number(&name).unwrap_or_else(|| self.names.push(name));
+        let names: Vec<Name> = names.into_iter().map(intern).collect();
+        for name in rows.removed.iter_mut().chain(rows.added.iter_mut().map(|(name, _)| name)) {
+            *name = names.get(*name as usize).copied().unwrap_or(NONE);
         }
+        for (row, entry) in rows.list.iter_mut().zip(of_row) {
+            row.base = entries.get(row.base as usize).copied().unwrap_or(NONE);
+            if let Some(to) = entries.get_mut(entry as usize) {
+                *to = self.count;
+            }
+            self.count += 1;
+        }
+        self.parts.push(rows);
+    }
+
+    /// All rows in order, each with what it removes and what it adds.
+    fn rows(&self) -> impl Iterator<Item = (&Row, &[Name], &[Entry])> {
+        self.parts.iter().flat_map(Rows::each)
     }
 
     /// Finds the places of hits below every tree that leads to one.
     pub(crate) fn places(&self) -> Places {
         let mut leading: KeySet = self.hits.keys().copied().collect();
         // The list of each row: its entries that lead to a hit.
-        let mut lists;
-        loop {
-            lists = self.lists(&leading);
+        let lists = loop {
+            let lists = self.lists(&leading);
             let before = leading.len();
-            let with_any = self.rows.list.iter().zip(&lists.of_row).filter(|(_, list)| **list != 0);
-            leading.extend(with_any.map(|(row, _)| row.key));
+            let with_any = self.rows().zip(&lists.of_row).filter(|(_, list)| **list != 0);
+            leading.extend(with_any.map(|((row, ..), _)| row.key));
             if leading.len() == before {
-                break;
+                break lists;
             }
-        }
+        };
         let mut by_tree: KeyMap<&[Entry]> = KeyMap::default();
-        for (row, list) in self.rows.list.iter().zip(&lists.of_row) {
+        for ((row, ..), list) in self.rows().zip(&lists.of_row) {
             if *list != 0 {
                 by_tree.insert(row.key, lists.entries(*list));
             }
@@ -204,16 +240,13 @@ impl Trees {
     /// Lists, for every row, its entries in `leading`.
     fn lists(&self, leading: &KeySet) -> Lists {
         let mut lists = Lists {
-            of_row: Vec::with_capacity(self.rows.list.len()),
+            of_row: Vec::with_capacity(self.count as usize),
             ranges: vec![Range::default()],
             entries: Vec::new(),
             left_out: false,
         };
-        for row in &self.rows.list {
+        for (row, removed, added) in self.rows() {
             let inherited = lists.of_row.get(row.base as usize).copied().unwrap_or(0);
-            let removed =
-                self.rows.removed.get(row.removed.start as usize..row.removed.end as usize).unwrap_or_default();
-            let added = self.rows.added.get(row.added.start as usize..row.added.end as usize).unwrap_or_default();
             let any_added = added.iter().any(|(_, key)| leading.contains(key));
             let any_removed = inherited != 0 && lists.entries(inherited).iter().any(|(name, _)| removed.contains(name));
             if !any_added && !any_removed {
@@ -262,13 +295,15 @@ impl Lists {
 
 /// Selects the entries worth keeping: all trees, and the hits.
 struct Wanted {
+    /// Memory left for changes, of all threads, in bytes.
+    room: AtomicU64,
     hits: KeySet,
     /// One flag for each value of the first two bytes of a hit: nearly every other key is rejected without a look-up.
     first: Vec<bool>,
 }
 
 impl Wanted {
-    fn new(hits: &KeyMap<u32>) -> Self {
+    fn new(hits: &KeyMap<u32>, room: u64) -> Self {
         let mut first = vec![false; 1 << 16];
         let mut keys: Vec<u64> = hits.keys().copied().collect();
         keys.sort_unstable();
@@ -277,7 +312,17 @@ impl Wanted {
                 *bit = true;
             }
         }
-        Self { hits: keys.into_iter().collect(), first }
+        Self { room: AtomicU64::new(room), hits: keys.into_iter().collect(), first }
+    }
+
+    /// Takes memory for a change. `false` if there is none left; then the whole pass is in vain.
+    fn take(&self, bytes: u64) -> bool {
+        let take = |left: u64| Some(left.saturating_sub(bytes));
+        self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok_and(|left| left > bytes)
+    }
+
+    fn is_full(&self) -> bool {
+        self.room.load(Ordering::Relaxed) == 0
     }
 
     fn wants(&self, key: u64) -> bool {
@@ -310,22 +355,21 @@ impl<'a> Reader<'a> {
 
     /// Adds a whole tree: every entry is added.
     fn whole(&mut self, key: u64, entry: u32, bytes: &[u8]) {
-        let added = self.rows.added.len() as u32;
         entries(bytes, self.hash, &mut |seen| self.add(seen));
-        self.row(key, entry, NONE, self.rows.removed.len() as u32, added);
+        self.row(key, entry, NONE);
     }
 
     fn add(&mut self, seen: &Seen<'_>) {
-        if seen.is_tree || self.wanted.wants(seen.key) {
-            let name = self.names.intern(seen.name);
+        if (seen.is_tree || self.wanted.wants(seen.key))
+            && let Some(name) = intern(&mut self.names, self.wanted, seen.name, size_of::<Entry>())
+        {
             self.rows.added.push((name, seen.key));
         }
     }
 
-    fn row(&mut self, key: u64, entry: u32, base: u32, removed: u32, added: u32) {
-        let removed = removed..self.rows.removed.len() as u32;
-        let added = added..self.rows.added.len() as u32;
-        self.rows.list.push(Row { key, base, removed, added });
+    fn row(&mut self, key: u64, entry: u32, base: u32) {
+        let (removed_end, added_end) = (self.rows.removed.len() as u32, self.rows.added.len() as u32);
+        self.rows.list.push(Row { key, base, removed_end, added_end });
         self.entries.push(entry);
     }
 
@@ -336,7 +380,6 @@ impl<'a> Reader<'a> {
             return false;
         }
         let Change { on, base, pieces, .. } = change;
-        let (removed, added) = (self.rows.removed.len() as u32, self.rows.added.len() as u32);
         // What the base loses: bytes between two copies, and entries at the boundary of two copies.
         let mut end = 0;
         let whole = base.len()..base.len();
@@ -351,7 +394,7 @@ impl<'a> Reader<'a> {
                 let (names, out) = (&mut self.names, &mut self.rows.removed);
                 affected(base, &[zone], hash, &mut |seen| {
                     if seen.is_tree || wanted.wants(seen.key) {
-                        out.push(names.intern(seen.name));
+                        out.extend(intern(names, wanted, seen.name, size_of::<Name>()));
                     }
                 });
             }
@@ -360,9 +403,16 @@ impl<'a> Reader<'a> {
         let mut window = std::mem::take(&mut self.window);
         gained(change, &mut window, self.hash, &mut |seen| self.add(seen));
         self.window = window;
-        self.row(key, entry, on, removed, added);
+        self.row(key, entry, on);
         true
     }
+}
+
+/// The number of a name, for a change of `size` bytes. `None` if there is no memory left for it.
+fn intern(names: &mut Names, wanted: &Wanted, name: &[u8], size: usize) -> Option<Name> {
+    let known = names.number(name);
+    let new = if known.is_none() { NAME + name.len() as u64 } else { 0 };
+    wanted.take(size as u64 + new).then(|| known.unwrap_or_else(|| names.push(name.into())))
 }
 
 /// One thread's visitor.
@@ -392,7 +442,7 @@ impl Visitor for Differences<'_> {
     }
 
     fn stop(&self) -> bool {
-        (self.stop)()
+        self.reader.wanted.is_full() || (self.stop)()
     }
 }
 

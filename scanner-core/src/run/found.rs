@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::blob::Origin;
 use crate::error::{Gap, Reason};
-use crate::material::{Identity, Kind, Locked, Material, Occurrence};
+use crate::material::{Identity, Kind, Locked, Material, Occurrence, Provenance};
 
 /// Maximum number of places kept of one key (or certificate, or secret) in one format.
 const PLACES: usize = 10_000;
@@ -19,6 +19,9 @@ const RUN: u64 = 96 << 20;
 
 /// Bytes collected beyond [`RUN`] before the excess is dropped.
 const AHEAD: u64 = 24 << 20;
+
+/// Typical length of the names and the path in the history of a finding, in bytes.
+const HISTORY: usize = 192;
 
 /// The findings of a run.
 #[derive(Debug, Default)]
@@ -184,8 +187,10 @@ fn cost(occurrence: &Occurrence, previous: Option<&Occurrence>) -> u64 {
     let before = previous.and_then(|previous| previous.material.locked.as_ref());
     let locked = material.locked.as_ref().filter(|locked| !before.is_some_and(|before| before.is_shared_with(locked)));
     let locked = locked.filter(|locked| locked.unread().is_none()).map_or(0, Locked::length);
+    // Its history is added later: the facts, and the names of two people and a path, in two copies.
+    let history = origin.object.map_or(0, |_| 2 * (size_of::<Provenance>() + HISTORY));
     let reference = material.reference.as_ref().map_or(0, |_| 512);
-    (size_of::<Occurrence>() + 4 * place + identity + certificate + labels + locked + reference) as u64
+    (size_of::<Occurrence>() + 4 * place + history + identity + certificate + labels + locked + reference) as u64
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Limits;
 use keyradius_core::engine::{Engine, Progress};
 use keyradius_core::error::Malformed;
-use keyradius_core::oid::Format;
+use keyradius_core::oid::{Format, Kind};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection, Knowledge, Looked, Packed, Sink};
 
 /// Panics at every object: outside of the engine's own guards, nothing else of a run handles bytes of others.

@@ -109,7 +109,7 @@ fn change(tree: &mut Tree, random: &mut Random) {
 
 #[test]
 fn rows_reproduce_the_tree() {
-    let wanted = Wanted::new(&KeyMap::default());
+    let wanted = Wanted::new(&KeyMap::default(), MOST_CHANGES);
     let (mut differences, mut built) = (0, 0);
     for seed in 1..400 {
         let mut random = Random(seed);
@@ -156,8 +156,8 @@ fn places_are_found_through_trees_within_limits() {
     let key = |n: u8| u64::from_be_bytes(*id(n).first_chunk().unwrap());
     let hit = ObjectId::new(Format::Sha1, &id(1)).unwrap();
     let wanted_hits: KeyMap<u32> = [(hit.key(), 0)].into_iter().collect();
-    let wanted = Wanted::new(&wanted_hits);
-    let mut trees = Trees { rows: Rows::default(), names: Names::default(), hits: KeyMap::default() };
+    let wanted = Wanted::new(&wanted_hits, MOST_CHANGES);
+    let mut trees = Trees::default();
     let tree = |entries: &[(&str, bool, u8)]| {
         bytes(&entries.iter().map(|(name, is_tree, n)| (name.as_bytes().to_vec(), (*is_tree, id(*n)))).collect())
     };
@@ -173,7 +173,7 @@ fn places_are_found_through_trees_within_limits() {
         reader.whole(key(n), u32::from(n), &tree(&[("l", true, n - 1), ("r", true, n - 1)]));
     }
     reader.whole(key(9), 9, &tree(&[("bottom", false, 1)]));
-    trees.append(&reader, &mut []);
+    trees.append(reader, &mut []);
     trees.hits = wanted_hits;
     let places = trees.places();
     let told = |n: u8| -> Vec<String> {
@@ -187,4 +187,21 @@ fn places_are_found_through_trees_within_limits() {
     assert_eq!(told(6), ["x"]);
     assert_eq!(told(49).len(), 1000, "paths of one tree");
     assert_eq!(told(2), Vec::<String>::new());
+}
+
+#[test]
+fn changes_of_trees_are_bounded() {
+    let wanted = Wanted::new(&KeyMap::default(), 100_000);
+    let mut reader = Reader::new(&wanted, Format::Sha1);
+    let mut most = 0;
+    for n in 0..10_000_u32 {
+        let name = format!("{n:0200}").into_bytes();
+        reader.whole(n.into(), n, &bytes(&[(name, (true, [7; 20]))].into_iter().collect()));
+        if wanted.is_full() && most == 0 {
+            most = n;
+        }
+    }
+    // A name of 200 bytes, its overhead, and an entry of 16 bytes.
+    assert_eq!(most, 100_000 / (200 + 96 + 16));
+    assert_eq!((reader.names.names.len(), reader.rows.added.len()), (most as usize, most as usize));
 }
