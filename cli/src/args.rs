@@ -13,7 +13,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use keyradius_core::budget::Limits;
 use keyradius_git::History;
 
-use crate::choice::{FailOn, Only};
+use crate::choice::{FailOn, Group, Only, Tests, TestsFail};
 use crate::report::Format;
 use crate::units;
 
@@ -183,6 +183,10 @@ pub(crate) struct TellArgs {
     #[arg(long, value_name = "WHAT", value_parser = FailOn::parse, help_heading = "Exit code",
           long_help = FAIL_ON_HELP)]
     pub(crate) fail_on: Option<FailOn>,
+    /// Whether keys for tests make the scan fail: `always` or `never` [default: always]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, hide_possible_values = true,
+          hide_default_value = true, help_heading = "Exit code", long_help = TESTS_FAIL_HELP)]
+    pub(crate) tests_fail: TestsFail,
     /// Exit 3 also if files of a recognised format were not opened
     #[arg(long, help_heading = "Exit code")]
     pub(crate) strict: bool,
@@ -232,6 +236,14 @@ pub(crate) struct OutArgs {
     /// List certificates and public keys without a matching private key
     #[arg(long, help_heading = "Output")]
     pub(crate) show_public: bool,
+    /// Keys for tests: `show` them, `fold` them to one line per directory, or `hide` all but their number
+    #[arg(long, value_enum, value_name = "HOW", hide_short_help = true, hide_possible_values = true,
+          help_heading = "Output", long_help = TESTS_HELP)]
+    pub(crate) tests: Option<Tests>,
+    /// Fold keys of the same roles in one `file` or one `dir`, or `none`
+    #[arg(long, value_enum, value_name = "BY", hide_short_help = true, hide_possible_values = true,
+          help_heading = "Output", long_help = GROUP_HELP)]
+    pub(crate) group: Option<Group>,
     /// When to use colour: `auto`, `always` or `never`
     #[arg(
         long,
@@ -380,6 +392,26 @@ Part of each git history to scan, in addition to the files of the work tree [def
   A..B   commits reachable from B but not from A, such as main..topic, v1.0.. or @{upstream}..
   A...B  commits reachable from B but not from the merge base of A and B
 A and B are git revisions (see gitrevisions). With --since, commits must satisfy both options.";
+
+const TESTS_HELP: &str = "\
+How keys for tests are shown in the report for a person [default: fold; show with -v]:
+  show  like other keys, in a section of their own
+  fold  one line for each directory
+  hide  only their number, in the summary
+A key is for tests if all its places are ones for tests and its names, or the lines that use it, say so as well. The report \
+gives the reason. What makes the scan fail does not depend on this option.";
+
+const TESTS_FAIL_HELP: &str = "\
+Whether keys for tests make the scan fail [default: always]:
+  always  like other keys; a severity for --fail-on is compared with the one that they have without the limit for tests
+  never   only with --fail-on any";
+
+const GROUP_HELP: &str = "\
+Which keys are folded to one line in the report for a person [default: dir; none with -v]:
+  file  keys of the same roles in one file, after the first three
+  dir   keys of the same roles in one directory, after the first three
+  none  no keys
+Of a file in a git history, the first key is shown: the others are usually other versions. Other formats list all keys.";
 
 const FAIL_ON_HELP: &str = "\
 Exit 1 for these findings [default: any]:

@@ -21,6 +21,50 @@ impl Only {
     }
 }
 
+/// How keys for tests are shown to a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tests {
+    /// Like other keys, in a section of their own
+    Show,
+    /// One line for each directory
+    #[default]
+    Fold,
+    /// Only their number
+    Hide,
+}
+
+/// Whether keys for tests make a scan fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestsFail {
+    /// Like other keys, with the severity that they have without the limit for tests
+    #[default]
+    Always,
+    /// Only with --fail-on any
+    Never,
+}
+
+impl TestsFail {
+    /// The value of the flag.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// Which findings are folded to one line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Group {
+    /// Keys of the same roles in one file
+    File,
+    /// Keys of the same roles in one directory
+    #[default]
+    Dir,
+    /// None
+    None,
+}
+
 /// Findings below this severity (in tenths) are notes: reported, but failing a scan only under a severity `--fail-on`.
 pub(crate) const NOTE_BELOW: i32 = keyradius_judgement::rank::NOTE;
 
@@ -72,6 +116,12 @@ impl FailOn {
         }
     }
 
+    /// Like [`Self::fails`], with a choice for keys for tests.
+    pub(crate) fn fails_with(self, finding: &Finding, tests: TestsFail) -> bool {
+        let exempt = tests == TestsFail::Never && finding.test.is_some() && self != Self::Any;
+        !exempt && self.fails(finding)
+    }
+
     /// Whether a finding makes the scan fail.
     pub(crate) fn fails(self, finding: &Finding) -> bool {
         let note = finding.severity < NOTE_BELOW;
@@ -80,7 +130,7 @@ impl FailOn {
             Self::Any => !note,
             Self::Signing => !note && finding.signing && finding.tier < Tier::T4,
             Self::Tier(tier) => !note && finding.tier <= tier,
-            Self::Severity(tenths) => finding.severity >= tenths,
+            Self::Severity(tenths) => finding.threshold() >= tenths,
         }
     }
 
@@ -96,6 +146,8 @@ impl FailOn {
 
 #[cfg(test)]
 mod tests {
+    use keyradius_judgement::TestKey;
+
     use super::*;
     use crate::report::samples;
 
@@ -136,6 +188,24 @@ mod tests {
             finding.severity = severity;
             let choice = FailOn::parse(fail_on).expect(fail_on);
             assert_eq!(choice.fails_secret(&finding), fails, "{severity} {fail_on}");
+        }
+    }
+
+    #[test]
+    fn keys_for_tests_fail_by_what_they_would_be_elsewhere() {
+        let mut finding = samples::signing();
+        finding.severity = 50;
+        finding.test = Some(TestKey { reason: "named for tests".to_owned(), taken: 41 });
+        for (fail_on, always, never) in [
+            ("any", true, true),
+            ("signing", true, false),
+            ("T1", true, false),
+            ("9.1", true, false),
+            ("9.2", false, false),
+        ] {
+            let choice = FailOn::parse(fail_on).expect(fail_on);
+            let fails = |tests| choice.fails_with(&finding, tests);
+            assert_eq!((fails(TestsFail::Always), fails(TestsFail::Never)), (always, never), "{fail_on}");
         }
     }
 

@@ -114,7 +114,7 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
         apart(judged.judgement.secrets.len(), |index| judged.is_secret_allowed(index));
     let findings = || open.iter().filter_map(|index| judged.judgement.findings.get(*index));
     let secrets = || open_secrets.iter().filter_map(|index| judged.judgement.secrets.get(*index));
-    let failing = findings().any(|finding| telling.fail_on.fails(finding))
+    let failing = findings().any(|finding| telling.fail_on.fails_with(finding, telling.tests_fail))
         || secrets().any(|secret| telling.fail_on.fails_secret(secret));
 
     let gaps: Vec<_> = gaps.into_iter().map(build::gap).collect();
@@ -123,6 +123,7 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
     let exit = Exit::of_scan(outcome, telling.strict, telling.exit_zero);
     let signing_keys = findings().filter(|finding| finding.signing).count();
     let notes = || findings().filter(|finding| finding.severity < NOTE_BELOW);
+    let tests = || findings().filter(|finding| finding.severity >= NOTE_BELOW && finding.test.is_some());
     let mut by_tier: BTreeMap<Tier, usize> = Tier::ALL.iter().map(|tier| (*tier, 0)).collect();
     for finding in findings() {
         *by_tier.entry(finding.tier).or_default() += 1;
@@ -145,6 +146,8 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
             other_keys: open.len() - signing_keys,
             notes: notes().count(),
             signing_notes: notes().filter(|finding| finding.signing).count(),
+            test_keys: tests().count(),
+            signing_tests: tests().filter(|finding| finding.signing).count(),
             places: findings().map(|finding| finding.occurrences.len()).sum(),
             by_tier,
             secrets: open_secrets.len(),
@@ -190,6 +193,7 @@ fn options(telling: &Telling, reading: Vec<model::Reading>) -> model::Options {
     model::Options {
         reading,
         fail_on: telling.fail_on.text().into(),
+        tests_fail: telling.tests_fail.name().into(),
         strict: telling.strict,
         exit_zero: telling.exit_zero,
         config: config.as_ref().map(shown),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Clock, Jobs, Lists, Output, clock, color, load_config, open_output};
 use crate::allow::AllowList;
 use crate::args::{AutoNever, OutArgs, TellArgs};
-use crate::choice::FailOn;
+use crate::choice::{FailOn, Group, Tests, TestsFail};
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::marks::Marks;
@@ -27,6 +27,8 @@ pub(crate) struct Telling {
     pub(crate) look: Look,
     /// Which findings make the run fail.
     pub(crate) fail_on: FailOn,
+    /// Whether keys for tests make the run fail.
+    pub(crate) tests_fail: TestsFail,
     /// Whether unopened files make the run incomplete.
     pub(crate) strict: bool,
     /// Whether the exit code is 0 despite findings.
@@ -86,6 +88,7 @@ impl Telling {
             output,
             look,
             fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
+            tests_fail: args.tests_fail,
             strict: args.strict || config.strict,
             exit_zero: args.exit_zero,
             quiet,
@@ -109,6 +112,8 @@ pub(super) fn output_and_look(args: OutArgs, around: &Surroundings) -> Result<(O
         verbose: args.verbose > 0,
         skipped: args.show_skipped,
         public: args.show_public,
+        tests: args.tests.unwrap_or(if args.verbose > 0 { Tests::Show } else { Tests::Fold }),
+        group: args.group.unwrap_or(if args.verbose > 0 { Group::None } else { Group::Dir }),
         width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
     };
     Ok((output, look))

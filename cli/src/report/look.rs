@@ -1,5 +1,7 @@
 //! The appearance of a report.
 
+use crate::choice::{Group, Tests};
+
 /// The appearance of the human report.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
@@ -14,6 +16,10 @@ pub(crate) struct Look {
     pub(crate) skipped: bool,
     /// Whether certificates and public keys without a private key are listed.
     pub(crate) public: bool,
+    /// How keys for tests are shown.
+    pub(crate) tests: Tests,
+    /// Which keys are folded.
+    pub(crate) group: Group,
     /// Width in columns.
     pub(crate) width: usize,
 }

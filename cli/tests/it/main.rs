@@ -15,5 +15,6 @@ mod scan;
 mod schema;
 mod secrecy;
 mod secrets;
+mod test_keys;
 mod usage;
 mod workshop;

@@ -15,7 +15,8 @@ use super::estate::{KeyGroup, KeyName};
 use super::known::{Class, Known};
 use super::subject::{Facts, Judge};
 use super::tables::Expiry;
-use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, evidence, posture, rank, severity};
+use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, TestKey, Tier};
+use super::{evidence, posture, rank, severity, test_key};
 
 /// Fewest points of an asserted role.
 const PROBABLE: i32 = 60;
@@ -51,6 +52,9 @@ pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec
         finding.take(key);
         if !judge.author {
             finding.severity = severity::without_author(finding);
+            if let Some(test) = &mut finding.test {
+                test.taken = 0;
+            }
         }
     }
     rank::rank(&mut findings);
@@ -129,7 +133,8 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
     };
     let rules = posture::rules(&facts);
     let dated = facts.expiry() == Expiry::Enforced;
-    let mut modifiers = severity::modifiers(&facts, &rules);
+    let test = test_key::reason(&facts);
+    let mut modifiers = severity::modifiers(&facts, &rules, test.is_some());
     modifiers.shrink_to_fit();
     let best = roles.first().and_then(|r| tables.role(&r.role));
     let signing = roles.iter().filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
@@ -167,6 +172,7 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         tier_potential: potential,
         severity: severity::sum(&modifiers),
         signing,
+        test: test.map(|reason| TestKey { reason, taken: severity::taken(&modifiers) }),
         evidence: ledger,
         modifiers,
         rules,

@@ -20,6 +20,7 @@ mod severity;
 mod siblings;
 mod subject;
 pub mod tables;
+mod test_key;
 pub mod weak;
 mod weakness;
 
@@ -198,6 +199,8 @@ pub struct Finding {
     pub severity: i32,
     /// Whether an asserted role signs things that others trust: such keys are ranked before others.
     pub signing: bool,
+    /// Why the key is one for tests; `None` if it is not.
+    pub test: Option<TestKey>,
     /// Ledger: evidence for and against every role that was considered, sorted.
     pub evidence: Vec<Evidence>,
     /// Ledger: severity modifiers in the order applied; the first one is the base of the tier.
@@ -231,7 +234,22 @@ pub struct Finding {
     pub same_name: Vec<Occurrence>,
 }
 
+/// The decision that a key is one for tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestKey {
+    /// The reason, for a person.
+    pub reason: String,
+    /// What the severity lost because of it, in tenths: keys for tests have at most 5.0.
+    pub taken: i32,
+}
+
 impl Finding {
+    /// The severity that thresholds are compared with, in tenths: whether the key is one for tests does not count, because
+    /// whoever puts a key there decides how the place looks.
+    pub fn threshold(&self) -> i32 {
+        self.severity + self.test.as_ref().map_or(0, |test| test.taken)
+    }
+
     /// Severity as people write it: `9.8`.
     pub fn severity_text(&self) -> String {
         format!("{}.{}", self.severity / 10, self.severity % 10)

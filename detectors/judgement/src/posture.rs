@@ -111,7 +111,7 @@ fn trusting(facts: &Facts<'_>) -> Vec<Spot> {
     let homes: Vec<_> = key.private.iter().map(home).collect();
     let sample = |o: &Occurrence| {
         let subject = o.material.certificate.as_ref().map(|facts| facts.subject.as_str()).unwrap_or_default();
-        file::words(subject).iter().any(|word| facts.judge.tables.test_words.contains(word))
+        facts.judge.tables.test.in_place(subject)
     };
     let elsewhere = |o: &&Occurrence| is_trust(o) || (!homes.contains(&home(o)) && !sample(o));
     let uses = key.uses.iter().filter(|used| used.weight() >= 60).map(|used| &*used.reference);

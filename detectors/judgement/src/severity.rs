@@ -5,7 +5,7 @@ use keyradius_core::material::{Material, Proof, ProtectionState, Reach, Remark};
 use super::known::Class;
 use super::subject::Facts;
 use super::tables::Expiry;
-use super::{Band, Finding, Modifier, RuleHit, Tier, Word};
+use super::{Band, Finding, Modifier, RuleHit, Tier, Word, test_key};
 
 /// Base severity of a tier in tenths, and the minimum after everything that lowers it.
 const fn base(tier: Tier) -> (i32, i32) {
@@ -20,6 +20,10 @@ const fn base(tier: Tier) -> (i32, i32) {
 
 /// Minimum severity; notes always have it.
 const NOTE: i32 = 10;
+
+/// Maximum severity of a key for tests.
+const TEST: i32 = 50;
+const LIMITED: &str = "a key for tests: at most 5.0";
 
 /// Maximum severity of a key whose role is only possible.
 const POSSIBLE: i32 = 69;
@@ -39,6 +43,11 @@ pub(super) fn sum(modifiers: &[Modifier]) -> i32 {
     modifiers.iter().map(|modifier| modifier.tenths).sum()
 }
 
+/// What a limit for keys for tests took, in tenths.
+pub(super) fn taken(modifiers: &[Modifier]) -> i32 {
+    modifiers.last().filter(|last| last.text == LIMITED).map_or(0, |last| -last.tenths)
+}
+
 /// The severity without what the author of a change controls. Published test keys and damaged keys keep theirs.
 pub(super) fn without_author(finding: &Finding) -> i32 {
     let published = finding.known.as_ref().is_some_and(|known| known.class == Class::PublicTest);
@@ -54,8 +63,9 @@ pub(super) fn without_author(finding: &Finding) -> i32 {
     sum.clamp(finding.severity.min(100), 100)
 }
 
-/// The list: the first entry is the base of the tier, the last is the correction by the bounds.
-pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
+/// The list: the first entry is the base of the tier, the last ones are corrections by the bounds and, of a key for
+/// tests, by their limit.
+pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit], for_tests: bool) -> Vec<Modifier> {
     let has = |rule: &str| rules.iter().any(|hit| hit.rule == rule);
     let (start, floor) = base(facts.tier);
     let mut list = vec![Modifier { tenths: start, text: format!("tier {}", facts.tier.id()), by: Word::Key }];
@@ -84,9 +94,9 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     // A test that uses its own fixture is another place for tests.
     let users = key.uses.iter().map(|used| &*used.reference).chain(&key.issued);
     let places = key.private.iter().chain(&key.related).chain(users);
-    let lost = facts.known.is_some_and(|known| known.class != Class::PublicTest);
+    let published = test_key::is_published(facts);
+    let lost = facts.known.is_some() && !published;
     let tested = places.into_iter().all(|place| facts.is_for_tests(place)) && !lost;
-    let published = facts.known.is_some_and(|known| known.class == Class::PublicTest);
     let trusted = has("TRUSTS-PUBLIC-KEY");
     if tested && !trusted {
         add_by(Word::Author, -30, "only in places for tests and examples");
@@ -109,6 +119,9 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     };
     if bounded != total {
         list.push(Modifier { tenths: bounded - total, text: why.to_owned(), by: Word::Bound });
+    }
+    if for_tests && bounded > TEST {
+        list.push(Modifier { tenths: TEST - bounded, text: LIMITED.to_owned(), by: Word::Author });
     }
     list
 }

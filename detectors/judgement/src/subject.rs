@@ -4,7 +4,6 @@ use keyradius_core::blob::printable_path;
 use keyradius_core::material::{Kind, Occurrence, ProtectionState};
 
 use super::estate::KeyGroup;
-use super::evidence::file;
 use super::known::Known;
 use super::tables::Expiry;
 use super::{Estate, Evidence, KnownKeys, RoleScore, Tables, Tier, Weaknesses};
@@ -64,8 +63,10 @@ impl Facts<'_> {
 
 /// Whether a place looks like one for tests and examples.
 pub(super) fn is_for_tests(occurrence: &Occurrence, estate: &Estate, judge: Judge<'_>) -> bool {
-    let path = printable_path(estate.inside(&occurrence.origin.location()));
-    file::words(&path).iter().any(|word| judge.tables.test_words.contains(word))
+    let location = occurrence.origin.location();
+    let path = estate.inside(&location);
+    let words = &judge.tables.test;
+    words.in_place(&printable_path(path)) || words.in_directory(path)
 }
 
 /// Whether a program trusts a material because of where it is stored: a trusted certificate or key of a keystore.

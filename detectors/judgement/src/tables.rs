@@ -7,7 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Tier;
-use super::evidence::rule::{PublicRule, Rule};
+use super::evidence::rule::{PublicRule, Rule, phrases};
+use super::evidence::words::Phrase;
 use super::globs::Globs;
 use super::roles::{ROLES, RoleText};
 
@@ -107,8 +108,28 @@ impl Revocation {
 struct EvidenceFile {
     #[serde(default)]
     evidence: Rules,
-    test: Words,
+    test: TestWords,
     stages: Words,
+}
+
+/// Words that say that a key is for tests, lower-case.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TestWords {
+    /// Words of a path or a name.
+    pub(crate) words: Vec<String>,
+    /// Compound words: one of `first` and one of `after`, such as `testkeys`.
+    pub(crate) first: Vec<String>,
+    pub(crate) after: Vec<String>,
+    /// Compound words: one of these and `test` or `tests`, such as `selftest`.
+    pub(crate) before: Vec<String>,
+    /// Names of directories.
+    pub(crate) directories: Vec<String>,
+    /// Phrases in the names of certificates, owners and comments.
+    #[serde(deserialize_with = "phrases")]
+    pub(crate) names: Vec<Phrase>,
+    /// First words of the file names of cryptographic libraries.
+    pub(crate) libraries: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +152,7 @@ pub struct Tables {
     owners: Vec<usize>,
     /// Rules about places of public halves, in the same order.
     pub(crate) public: Vec<PublicRule>,
-    pub(crate) test_words: Vec<String>,
+    pub(crate) test: TestWords,
     /// Words that each name one stage of a boot chain.
     pub(crate) stage_words: Vec<String>,
 }
@@ -206,7 +227,7 @@ impl Tables {
             globs,
             owners,
             public,
-            test_words: evidence.test.words,
+            test: evidence.test,
             stage_words: evidence.stages.words,
         })
     }

@@ -13,13 +13,15 @@ use super::model::{
     Certificate, Finding, Id as _, Link, LinkKind, Occurrence, Opened, Place, Public, Role, Spot, Word,
 };
 use super::words::{self, escape};
-use crate::choice::NOTE_BELOW;
+use crate::choice::{NOTE_BELOW, Tests};
 use crate::report::look::Look;
 
+mod fold;
 mod history;
 mod paint;
 mod secrets;
 
+use fold::{Folds, Tests as TestKeys};
 use paint::Paint;
 
 /// Places shown of one finding; further ones are only counted.
@@ -35,9 +37,17 @@ const INDENT: usize = 8;
 /// Writes the report.
 pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page { text: String::new(), begun: false, paint: Paint::new(look), look, out };
-    let serious = |signing| move |finding: &Finding| !is_note(finding) && finding.signing == signing;
+    let serious = |signing| {
+        move |finding: &Finding| !is_note(finding) && finding.for_tests.is_none() && finding.signing == signing
+    };
     page.findings("Signing keys", report.findings.iter().filter(serious(true)))?;
     page.findings("Other keys", report.findings.iter().filter(serious(false)))?;
+    let tests = report.findings.iter().filter(|finding| !is_note(finding) && finding.for_tests.is_some());
+    match look.tests {
+        Tests::Show => page.findings("Keys for tests", tests)?,
+        Tests::Fold => page.folded_tests(tests)?,
+        Tests::Hide => {}
+    }
     page.findings("Notes", report.findings.iter().filter(is_note))?;
     if look.verbose {
         page.findings("Allowed", report.allowed.iter())?;
@@ -98,15 +108,48 @@ impl Page<'_> {
     }
 
     fn findings(&mut self, title: &str, findings: impl Iterator<Item = Finding>) -> io::Result<()> {
+        let mut folds = Folds::new(self.look.group);
         for (index, finding) in findings.enumerate() {
             if index == 0 {
                 self.heading(title);
             }
-            self.line("");
-            self.finding(&finding);
-            self.flush()?;
+            if folds.shows(&finding) {
+                self.line("");
+                self.finding(&finding);
+                self.flush()?;
+            }
         }
-        Ok(())
+        let lines = folds.lines();
+        if !lines.is_empty() {
+            self.line("");
+            for line in lines {
+                self.field("and", &line);
+            }
+            self.field("", "--group none shows them");
+        }
+        self.flush()
+    }
+
+    /// Writes one line for each directory with keys for tests.
+    fn folded_tests(&mut self, findings: impl Iterator<Item = Finding>) -> io::Result<()> {
+        let mut tests = TestKeys::default();
+        for finding in findings {
+            tests.add(&finding, finding.for_tests.as_deref().unwrap_or_default());
+        }
+        let (lines, more) = tests.lines();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.heading("Keys for tests");
+        for (severity, tier, text) in lines {
+            let severity = self.paint.severity(severity);
+            self.line(&format!("{severity}  {}  {text}", tier.id()));
+        }
+        if more > 0 {
+            self.line(&format!("      and {} in further directories", words::plural(more, "key", "keys")));
+        }
+        self.line("      --tests show lists them like other keys");
+        self.flush()
     }
 
     fn finding(&mut self, finding: &Finding) {
@@ -126,6 +169,9 @@ impl Page<'_> {
             self.field_line(if index == 0 { "key" } else { "" }, line);
         }
         self.field("why", &escape(&finding.reason));
+        if let Some(reason) = &finding.for_tests {
+            self.field("tests", &format!("a key for tests: {}", escape(reason)));
+        }
         let brief = is_note(finding) && !self.look.verbose;
         if !brief {
             self.field("do", &escape(&finding.next_step));
@@ -390,10 +436,12 @@ fn certificate_line(certificate: &Certificate) -> String {
 pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let Report { summary, coverage, scan, .. } = report;
     let mut found = Vec::new();
-    let other_notes = summary.notes.saturating_sub(summary.signing_notes);
+    let signing = summary.signing_notes.saturating_add(summary.signing_tests);
+    let others = summary.notes.saturating_add(summary.test_keys).saturating_sub(signing);
     for (count, one, many) in [
-        (summary.signing_keys.saturating_sub(summary.signing_notes), "signing key", "signing keys"),
-        (summary.other_keys.saturating_sub(other_notes), "other key", "other keys"),
+        (summary.signing_keys.saturating_sub(signing), "signing key", "signing keys"),
+        (summary.other_keys.saturating_sub(others), "other key", "other keys"),
+        (summary.test_keys, "key for tests", "keys for tests"),
         (summary.notes, "note", "notes"),
     ] {
         if count > 0 {

@@ -27,6 +27,9 @@ pub(crate) struct Finding {
     pub(crate) tier_potential: Option<Tier>,
     /// Whether the key has a role in which it signs things that others trust.
     pub(crate) signing: bool,
+    /// Why the key is one for tests; `null` if it is not.
+    #[serde(default)]
+    pub(crate) for_tests: Option<Text>,
     pub(crate) roles: Vec<Role>,
     pub(crate) hypotheses: Vec<Role>,
     pub(crate) key: Key,

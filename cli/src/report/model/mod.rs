@@ -102,6 +102,12 @@ pub(crate) struct Summary {
     /// Notes that are signing keys.
     #[serde(skip)]
     pub(crate) signing_notes: usize,
+    /// Keys for tests that are not notes. They are also counted above.
+    #[serde(default)]
+    pub(crate) test_keys: usize,
+    /// Keys for tests that are signing keys.
+    #[serde(skip)]
+    pub(crate) signing_tests: usize,
     /// Places of all findings.
     pub(crate) places: usize,
     #[serde(with = "ids::counts")]

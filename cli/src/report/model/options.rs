@@ -14,6 +14,9 @@ pub(crate) struct Options {
     pub(crate) reading: Vec<Reading>,
     /// `none`, `any`, `signing`, a tier or a severity.
     pub(crate) fail_on: Word,
+    /// `always` or `never`.
+    #[serde(default = "always")]
+    pub(crate) tests_fail: Word,
     pub(crate) strict: bool,
     pub(crate) exit_zero: bool,
     /// The configuration that was used, as typed or relative to the current directory.
@@ -23,6 +26,10 @@ pub(crate) struct Options {
     /// The user's own lists of known keys, as typed.
     pub(crate) known_keys: Vec<Text>,
     pub(crate) badkeys_blocklist: Option<Text>,
+}
+
+fn always() -> Word {
+    Word::of("always")
 }
 
 /// What a scan read of its targets.

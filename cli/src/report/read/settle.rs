@@ -16,6 +16,8 @@ pub(super) struct Tally {
     other_keys: usize,
     notes: usize,
     signing_notes: usize,
+    test_keys: usize,
+    signing_tests: usize,
     places: usize,
     by_tier: BTreeMap<Tier, usize>,
     secrets: usize,
@@ -34,6 +36,9 @@ impl Tally {
         self.other_keys += usize::from(!finding.signing);
         self.notes += usize::from(note);
         self.signing_notes += usize::from(note && finding.signing);
+        let test = !note && finding.for_tests.is_some();
+        self.test_keys += usize::from(test);
+        self.signing_tests += usize::from(test && finding.signing);
         self.places += finding.occurrences.len();
         *self.by_tier.entry(finding.tier).or_default() += 1;
     }
@@ -73,6 +78,8 @@ impl Tally {
             other_keys: self.other_keys,
             notes: self.notes,
             signing_notes: self.signing_notes,
+            test_keys: self.test_keys,
+            signing_tests: self.signing_tests,
             places: self.places,
             by_tier,
             secrets: self.secrets,
@@ -83,8 +90,9 @@ impl Tally {
             unopened,
         };
         let differs = |a: &Summary, b: &Summary| {
-            let counts =
-                |s: &Summary| [s.signing_keys, s.other_keys, s.notes, s.places, s.secrets, s.allowed, s.skipped];
+            let counts = |s: &Summary| {
+                [s.signing_keys, s.other_keys, s.notes, s.test_keys, s.places, s.secrets, s.allowed, s.skipped]
+            };
             counts(a) != counts(b)
                 || a.secret_places != b.secret_places
                 || a.by_tier != b.by_tier

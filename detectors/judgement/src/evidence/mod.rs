@@ -6,7 +6,7 @@ pub(super) mod file;
 mod link;
 mod public;
 pub(super) mod rule;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;

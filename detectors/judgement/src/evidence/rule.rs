@@ -294,7 +294,7 @@ fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     Ok(OneOrMany::deserialize(from)?.list())
 }
 
-fn phrases<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Phrase>, D::Error> {
+pub(crate) fn phrases<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Phrase>, D::Error> {
     let read = |text: String| Phrase::read(&text).ok_or_else(|| Error::custom(format!("`{text}` has no word")));
     texts(from)?.into_iter().map(read).collect()
 }
