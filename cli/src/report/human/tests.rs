@@ -1,5 +1,7 @@
 //! Tests of the human report.
 
+use std::time::Duration;
+
 use super::*;
 use crate::report::model::Summary;
 use crate::report::samples;
