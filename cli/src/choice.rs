@@ -118,7 +118,7 @@ impl FailOn {
 
     /// Like [`Self::fails`], with a choice for keys for tests.
     pub(crate) fn fails_with(self, finding: &Finding, tests: TestsFail) -> bool {
-        let exempt = tests == TestsFail::Never && finding.test.is_some() && self != Self::Any;
+        let exempt = tests == TestsFail::Never && finding.for_tests.is_some() && self != Self::Any;
         !exempt && self.fails(finding)
     }
 
@@ -146,8 +146,6 @@ impl FailOn {
 
 #[cfg(test)]
 mod tests {
-    use keyradius_judgement::TestKey;
-
     use super::*;
     use crate::report::samples;
 
@@ -195,7 +193,7 @@ mod tests {
     fn keys_for_tests_fail_by_what_they_would_be_elsewhere() {
         let mut finding = samples::signing();
         finding.severity = 50;
-        finding.test = Some(TestKey { reason: "named for tests".to_owned(), taken: 41 });
+        (finding.for_tests, finding.limited) = (Some("named for tests".to_owned()), 41);
         for (fail_on, always, never) in [
             ("any", true, true),
             ("signing", true, false),

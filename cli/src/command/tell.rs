@@ -123,7 +123,7 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
     let exit = Exit::of_scan(outcome, telling.strict, telling.exit_zero);
     let signing_keys = findings().filter(|finding| finding.signing).count();
     let notes = || findings().filter(|finding| finding.severity < NOTE_BELOW);
-    let tests = || findings().filter(|finding| finding.severity >= NOTE_BELOW && finding.test.is_some());
+    let tests = || findings().filter(|finding| finding.severity >= NOTE_BELOW && finding.for_tests.is_some());
     let mut by_tier: BTreeMap<Tier, usize> = Tier::ALL.iter().map(|tier| (*tier, 0)).collect();
     for finding in findings() {
         *by_tier.entry(finding.tier).or_default() += 1;

@@ -34,7 +34,7 @@ pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowa
         tier: finding.tier,
         tier_potential: finding.tier_potential,
         signing: finding.signing,
-        for_tests: finding.test.as_ref().map(|test| test.reason.clone().into()),
+        for_tests: finding.for_tests.clone().map(Text::from),
         roles: finding.roles.iter().map(role).collect(),
         hypotheses: finding.hypotheses.iter().map(role).collect(),
         key: key(finding),

@@ -15,7 +15,7 @@ use super::estate::{KeyGroup, KeyName};
 use super::known::{Class, Known};
 use super::subject::{Facts, Judge};
 use super::tables::Expiry;
-use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, TestKey, Tier};
+use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier};
 use super::{evidence, posture, rank, severity, test_key};
 
 /// Fewest points of an asserted role.
@@ -52,9 +52,7 @@ pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec
         finding.take(key);
         if !judge.author {
             finding.severity = severity::without_author(finding);
-            if let Some(test) = &mut finding.test {
-                test.taken = 0;
-            }
+            finding.limited = 0;
         }
     }
     rank::rank(&mut findings);
@@ -172,7 +170,8 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         tier_potential: potential,
         severity: severity::sum(&modifiers),
         signing,
-        test: test.map(|reason| TestKey { reason, taken: severity::taken(&modifiers) }),
+        for_tests: test,
+        limited: severity::limited(&modifiers),
         evidence: ledger,
         modifiers,
         rules,

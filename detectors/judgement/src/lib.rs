@@ -200,7 +200,9 @@ pub struct Finding {
     /// Whether an asserted role signs things that others trust: such keys are ranked before others.
     pub signing: bool,
     /// Why the key is one for tests; `None` if it is not.
-    pub test: Option<TestKey>,
+    pub for_tests: Option<String>,
+    /// What the severity lost because the key, or only its places, are for tests, in tenths.
+    pub limited: i32,
     /// Ledger: evidence for and against every role that was considered, sorted.
     pub evidence: Vec<Evidence>,
     /// Ledger: severity modifiers in the order applied; the first one is the base of the tier.
@@ -234,20 +236,11 @@ pub struct Finding {
     pub same_name: Vec<Occurrence>,
 }
 
-/// The decision that a key is one for tests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestKey {
-    /// The reason, for a person.
-    pub reason: String,
-    /// What the severity lost because of it, in tenths: keys for tests have at most 5.0.
-    pub taken: i32,
-}
-
 impl Finding {
     /// The severity that thresholds are compared with, in tenths: whether the key is one for tests does not count, because
     /// whoever puts a key there decides how the place looks.
     pub fn threshold(&self) -> i32 {
-        self.severity + self.test.as_ref().map_or(0, |test| test.taken)
+        self.severity + self.limited
     }
 
     /// Severity as people write it: `9.8`.

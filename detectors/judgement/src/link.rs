@@ -240,13 +240,43 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
             }
         }
     }
-    estate.keys.iter_mut().for_each(|key| strongest(&mut key.uses, share));
+    for key in &mut estate.keys {
+        last_versions(&mut key.uses);
+        strongest(&mut key.uses, share);
+    }
+}
+
+/// Of the versions of a file in a history, keeps the uses in one: that of the work tree or of HEAD, otherwise the last one
+/// that uses the key. A file that uses the key in two ways may do so in two versions.
+fn last_versions(uses: &mut Vec<Use>) {
+    if uses.iter().all(|used| used.reference.origin.object.is_none()) {
+        return;
+    }
+    let way = |used: &Use| {
+        let reference = used.reference();
+        let tool = reference.map(|reference| (reference.tool.clone(), reference.role.clone()));
+        (used.reference.origin.location().into_owned(), tool)
+    };
+    let version = |used: &Use| {
+        let origin = &used.reference.origin;
+        let git = used.reference.git.as_deref();
+        let now = origin.object.is_none() || git.is_some_and(|git| git.at_head);
+        let time = git.and_then(|git| git.introduced.as_ref()).map(|commit| commit.commit_time);
+        (now, time, origin.object)
+    };
+    let mut last = BTreeMap::new();
+    for used in &*uses {
+        let known = last.entry(way(used)).or_insert_with(|| version(used));
+        *known = version(used).max(*known);
+    }
+    uses.retain(|used| last.get(&way(used)).is_none_or(|last| *last == version(used)));
 }
 
 #[cfg(test)]
 mod tests {
     use keyradius_core::blob::Origin;
     use keyradius_core::material::{Encoding, Identity, Kind, Label, Material};
+    use keyradius_core::oid::{self, Format, ObjectId};
 
     use super::*;
 
@@ -294,6 +324,29 @@ mod tests {
             assert!(key.uses.iter().any(|used| used.reference.offset == share as u64 + 9));
             assert!(key.uses.is_sorted_by_key(|used| used.reference.offset));
         }
+    }
+
+    #[test]
+    fn of_the_versions_of_a_file_the_last_one_uses_a_key() {
+        let old = |content: &[u8]| {
+            let mut line = line("build.sh", &[Name::Path("k.pem".to_owned())]);
+            line.origin.object = Some(ObjectId::of(Format::Sha1, oid::Kind::Blob, content));
+            line
+        };
+        let mut other = old(b"3");
+        if let Some(reference) = &mut other.material.reference {
+            reference.tool = "gpg".to_owned();
+        }
+        let key = key("k.pem", 1, "");
+        let uses = |lines: &[Occurrence]| {
+            let all = std::iter::once(key.clone()).chain(lines.iter().cloned()).collect();
+            let objects = |key: &KeyGroup| key.uses.iter().map(|used| used.reference.origin.object).collect::<Vec<_>>();
+            Estate::new(all).keys.first().map(objects).unwrap_or_default()
+        };
+        assert_eq!(uses(&[old(b"1"), old(b"2")]).len(), 1);
+        assert_eq!(uses(&[old(b"1"), old(b"2"), other]).len(), 2, "two ways");
+        let now = line("build.sh", &[Name::Path("k.pem".to_owned())]);
+        assert_eq!(uses(&[old(b"1"), now]), [None]);
     }
 
     #[test]

@@ -25,6 +25,10 @@ const NOTE: i32 = 10;
 const TEST: i32 = 50;
 const LIMITED: &str = "a key for tests: at most 5.0";
 
+/// Maximum severity of a key of which only the places say that it is for tests.
+const TEST_PLACE: i32 = 69;
+const PLACED: &str = "only in places for tests: at most 6.9";
+
 /// Maximum severity of a key whose role is only possible.
 const POSSIBLE: i32 = 69;
 
@@ -43,9 +47,9 @@ pub(super) fn sum(modifiers: &[Modifier]) -> i32 {
     modifiers.iter().map(|modifier| modifier.tenths).sum()
 }
 
-/// What a limit for keys for tests took, in tenths.
-pub(super) fn taken(modifiers: &[Modifier]) -> i32 {
-    modifiers.last().filter(|last| last.text == LIMITED).map_or(0, |last| -last.tenths)
+/// What the limits for keys for tests took, in tenths.
+pub(super) fn limited(modifiers: &[Modifier]) -> i32 {
+    modifiers.last().filter(|last| [LIMITED, PLACED].contains(&last.text.as_str())).map_or(0, |last| -last.tenths)
 }
 
 /// The severity without what the author of a change controls. Published test keys and damaged keys keep theirs.
@@ -120,8 +124,13 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit], for_tests: bool) -
     if bounded != total {
         list.push(Modifier { tenths: bounded - total, text: why.to_owned(), by: Word::Bound });
     }
-    if for_tests && bounded > TEST {
-        list.push(Modifier { tenths: TEST - bounded, text: LIMITED.to_owned(), by: Word::Author });
+    let limit = match (for_tests, tested && !trusted && !published) {
+        (true, _) => Some((TEST, LIMITED)),
+        (false, true) => Some((TEST_PLACE, PLACED)),
+        (false, false) => None,
+    };
+    if let Some((most, why)) = limit.filter(|(most, _)| bounded > *most) {
+        list.push(Modifier { tenths: most - bounded, text: why.to_owned(), by: Word::Author });
     }
     list
 }

@@ -16,7 +16,7 @@ use super::estate::{Confidence, Use};
 use super::evidence::file;
 use super::evidence::words::Words;
 use super::known::Class;
-use super::subject::{Facts, is_for_tests};
+use super::subject::{Facts, is_for_tests, is_trust};
 use super::tables::TestWords;
 
 /// The reason why a key is one for tests; `None` if it is not. Published test keys are notes and none of these.
@@ -32,7 +32,9 @@ pub(super) fn reason(facts: &Facts<'_>) -> Option<String> {
     };
     let certain = |used: &&Use| matches!(used.sure, Confidence::Here | Confidence::Path | Confidence::Digits);
     let users = key.uses.iter().filter(certain).map(|used| &*used.reference);
-    if !key.private.iter().chain(&key.related).chain(&key.issued).chain(users).all(is_test) {
+    // A copy of the certificate elsewhere trusts nothing by itself; a keystore that contains it does.
+    let trusts = key.related.iter().filter(|occurrence| is_trust(occurrence));
+    if !key.private.iter().chain(trusts).chain(&key.issued).chain(users).all(is_test) {
         return None;
     }
     if let Some(library) = key.private.first().and_then(|first| in_library(first, words))
