@@ -55,6 +55,14 @@ fn b64(bytes: &[u8]) -> String {
     text + &padding
 }
 
+/// A key as `openvpn --genkey secret` writes it.
+fn openvpn(line: &str) -> String {
+    let digits = random(HEX, 512);
+    let lines: Vec<&str> = (0..16).filter_map(|n| digits.get(32 * n..32 * n + 32)).collect();
+    let label = "OpenVPN Static key V1";
+    format!("-----BEGIN {label}-----{line}{}{line}-----END {label}-----", lines.join(line))
+}
+
 fn azure(sign: &str, length: usize, seed: [u8; 8]) -> String {
     let digits = length.div_ceil(3) * 4;
     let padding = digits - (length * 8).div_ceil(6);
@@ -180,6 +188,8 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
         ("anthropic-key", format!("sk-ant-api03-{}AA", random(AN, 93)), Shape),
         ("groq-key", format!("gsk_{}", random(AN, 52)), Shape),
         ("openrouter-key", format!("sk-or-v1-{}", random(HEX, 64)), Shape),
+        ("openvpn-static-key", openvpn("\n"), Shape),
+        ("openvpn-static-key", openvpn("\\n"), Shape),
         ("jwt", jwt("{\"iss\":\"https://id.acme.test\",\"exp\":1700000000}"), Decodes),
         ("database-url", "postgresql://app:tr0ub4dor-Q@db1.acme.test:5432/x".to_owned(), Shape),
         ("database-url", "mongodb+srv://app:tr0ub4dor-Q@cluster0.acme.test/x".to_owned(), Shape),
