@@ -105,7 +105,7 @@ mod tests {
             })
             .collect();
         std::fs::create_dir_all(folder.path().join("else/objects")).unwrap();
-        let borrowed = borrowed(&resolve(&found));
+        let borrowed = borrowed(&resolve(&found, &mut |_, what| panic!("{what}")));
         // The first repository borrows only the directory without a repository. The first four read that directory, and
         // three of them also read the objects of the first.
         let elsewhere: Vec<usize> = borrowed.iter().map(BTreeSet::len).collect();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::odb::TEXT;
 use super::refs::pointer;
 use super::store::read_regular;
+use keyradius_core::blob::printable_path;
 use keyradius_core::oid::{Format, ObjectId};
 
 /// A part of git's storage that a walk met.
@@ -133,8 +134,9 @@ impl Repository {
 }
 
 /// The repositories of what was found, each once, sorted by name. The `objects` of a found directory are read in any
-/// case, even if the directory says that its objects are elsewhere.
-pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
+/// case, even if the directory says that its objects are elsewhere. `lost` takes each `.git` file whose directory has no
+/// objects: those of a submodule or a linked work tree that was copied alone.
+pub(crate) fn resolve(found: &[Found], lost: &mut dyn FnMut(&Path, String)) -> Vec<Repository> {
     let mut by_objects: BTreeMap<PathBuf, Repository> = BTreeMap::new();
     let mut add = |repository: Repository| {
         let objects = repository.objects();
@@ -153,9 +155,13 @@ pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
             Found::Directory(path) => Repository::open(path, None),
             // A link to such a directory, as `repo` and git-new-workdir make it.
             Found::Pointer(path) if path.is_dir() => Repository::open(path, path.parent()),
-            Found::Pointer(path) => {
-                pointer(path, b"gitdir:").and_then(|git_dir| Repository::open(&git_dir, path.parent()))
-            }
+            Found::Pointer(path) => pointer(path, b"gitdir:").and_then(|git_dir| {
+                let repository = Repository::open(&git_dir, path.parent());
+                if repository.is_none() {
+                    lost(path, format!("its directory {} is not there, or has no objects", printable_path(&git_dir)));
+                }
+                repository
+            }),
             Found::Pack(_) => None,
         };
         if let Found::Directory(path) = found

@@ -76,6 +76,11 @@ impl Selection {
         self.history == History::All && self.since.is_none()
     }
 
+    /// Whether only the files of the current commit are scanned.
+    pub(crate) fn is_head(&self) -> bool {
+        self.history == History::Head
+    }
+
     /// The objects to scan. `Err` says which name cannot be resolved. `doubt` gets the reasons why the selection may be
     /// incomplete or differ from that of git.
     pub(crate) fn objects(
@@ -124,18 +129,21 @@ impl Selection {
                     .or_else(|_| of_id(&reader.ask(name, |ask, git_dir| ask.commit(git_dir, name))?, odb, &graph))
                     .map_err(|what| format!("cannot select {from}..{to}: {what}"))
             };
-            let (mut first, last) = (commit(from)?, commit(to)?);
-            if is_fork {
+            // What CI systems call the state before the first push of a branch.
+            let nothing = matches!(from.len(), 40 | 64) && from.bytes().all(|digit| digit == b'0');
+            let last = commit(to)?;
+            let mut first = if nothing { None } else { Some(commit(from)?) };
+            if is_fork && let Some(first) = &mut first {
                 let id = |node: Node| graph.commit(node).and_then(|commit| odb.by_key(commit.key));
-                if let (Some(one), Some(other)) = (id(first), id(last)) {
+                if let (Some(one), Some(other)) = (id(*first), id(last)) {
                     let (one, other) = (one.to_string(), other.to_string());
                     let base = reader.ask(&format!("the merge base of {from} and {to}"), |ask, git_dir| {
                         ask.merge_base(git_dir, &one, &other)
                     })?;
-                    first = of_id(&base, odb, &graph)?;
+                    *first = of_id(&base, odb, &graph)?;
                 }
             }
-            graph.reach([first], &mut outside);
+            graph.reach(first, &mut outside);
             graph.reach([last], &mut inside);
             inside.iter_mut().zip(&outside).for_each(|(inside, outside)| *inside &= !outside);
         }

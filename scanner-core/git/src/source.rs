@@ -245,7 +245,7 @@ impl Repositories {
                 gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
             }
         }
-        if !repository.shallow.is_empty() {
+        if !repository.shallow.is_empty() && !selection.is_head() {
             let detail =
                 format!("shallow clone: the history before {} commits was never fetched", repository.shallow.len());
             gaps.push(unread(&repository.git_dir, Reason::Shallow, detail));
@@ -339,7 +339,8 @@ impl Source for Repositories {
             to.run.gap(unread(first.path(), Reason::TooMany, detail));
         }
         let found: Vec<Found> = found.into_iter().collect();
-        let repositories = resolve(&found);
+        let repositories =
+            resolve(&found, &mut |path, detail| to.run.gap(unread(path, Reason::MissingObjects, detail)));
         let packs: Vec<&PathBuf> =
             found.iter().filter_map(|found| if let Found::Pack(path) = found { Some(path) } else { None }).collect();
         if repositories.is_empty() && packs.is_empty() {

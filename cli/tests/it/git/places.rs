@@ -90,6 +90,9 @@ fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
     for (dir, args, code, said) in [
         (&repo.dir, &["--history", "HEAD~1..HEAD", "."][..], 0, ""),
         (&repo.dir, &["--history", "all", "."], 1, ""),
+        // What CI systems call the state before the first push of a branch.
+        (&repo.dir, &["--history", &format!("{}..HEAD", "0".repeat(40)), "."], 1, ""),
+        (&repo.dir, &["--history", &format!("{}...HEAD~1", "0".repeat(40)), "."], 1, ""),
         (&repo.dir, &["--history", "HEAD~1..HEAD", "src", "."], 0, ""),
         (&src, &["--history", "HEAD~1..HEAD", "."], 3, "its history is in the repository"),
         (&src, &["--history", "all", "."], 3, "scan that"),
@@ -106,5 +109,39 @@ fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
         assert!(text.contains(said), "{args:?}: {text}");
         let speaks = text.contains("is part of the repository");
         assert_eq!(speaks, said.starts_with("is part"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_git_file_whose_directory_is_not_there_is_said() {
+    let ground = Ground::new("places-lost");
+    let (repo, _) = buried(&ground, "whole");
+    repo.git(&["worktree", "add", "-q", "../linked", "HEAD~1"]);
+    let linked = ground.join("linked");
+    assert!(scan(&linked, &["."]).gaps().is_empty());
+    std::fs::rename(&repo.dir, ground.join("moved")).expect("moved");
+    let git = std::process::Command::new("git").arg("status").current_dir(&linked).output().expect("git runs");
+    assert!(!git.status.success(), "git does not find it either");
+    let seen = scan(&linked, &["."]);
+    assert_eq!(seen.json["scan"]["exit_code"], 1, "the key is in the work tree");
+    assert!(seen.gaps().iter().any(|gap| gap.contains("is not there, or has no objects")), "{:?}", seen.gaps());
+    assert_eq!(seen.json["scan"]["complete"], false);
+}
+
+#[test]
+fn the_current_commit_of_a_shallow_clone_is_complete() {
+    let ground = Ground::new("places-shallow");
+    let (repo, _) = buried(&ground, "whole");
+    let from = format!("file://{}", repo.dir.display());
+    let clone = std::process::Command::new("git")
+        .args(["clone", "-q", "--depth", "1", &from, "shallow"])
+        .current_dir(ground.path())
+        .status()
+        .expect("git runs");
+    assert!(clone.success());
+    let shallow = ground.join("shallow");
+    for (history, complete) in [("head", true), ("all", false), ("HEAD..HEAD", false)] {
+        let seen = scan(&shallow, &["--history", history, "."]);
+        assert_eq!(seen.json["scan"]["complete"], complete, "{history}: {:?}", seen.gaps());
     }
 }
