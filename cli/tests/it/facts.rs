@@ -95,7 +95,7 @@ fn the_options_of_a_scan_are_in_its_report_and_in_that_of_its_facts() {
         "history": "all", "since": null, "only": null, "one_file_system": false, "passwords": true, "limits": {},
     });
     let default = serde_json::json!({
-        "reading": [plain], "fail_on": "any", "strict": false, "exit_zero": false, "config": null,
+        "reading": [plain], "fail_on": "any", "tests_fail": "always", "strict": false, "exit_zero": false, "config": null,
         "inline_allow": false, "known_keys": [], "badkeys_blocklist": null,
     });
     assert_eq!(options(&["scan", "--no-config", "a"]), default);
@@ -118,7 +118,7 @@ fn the_options_of_a_scan_are_in_its_report_and_in_that_of_its_facts() {
         },
     });
     let expected = serde_json::json!({
-        "reading": [read], "fail_on": "T4", "strict": true, "exit_zero": false, "config": "keyradius.toml",
+        "reading": [read], "fail_on": "T4", "tests_fail": "always", "strict": true, "exit_zero": false, "config": "keyradius.toml",
         "inline_allow": true, "known_keys": ["lost.tsv"], "badkeys_blocklist": null,
     });
     assert_eq!(told, expected);

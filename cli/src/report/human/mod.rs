@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use keyradius_core::material::{Encoding, How, ProtectionState};
+use keyradius_core::material::{Encoding, How, Kind, ProtectionState};
 
 use super::Report;
 use super::model::{
@@ -185,6 +185,7 @@ impl Page<'_> {
             self.links(finding);
             for certificate in &finding.certificates {
                 self.field("cert", &certificate_line(certificate));
+                self.copies(finding, certificate);
             }
         }
         if self.look.verbose {
@@ -255,8 +256,24 @@ impl Page<'_> {
         }
     }
 
+    /// Adds the places of a certificate.
+    fn copies(&mut self, finding: &Finding, certificate: &Certificate) {
+        let is_copy = |sha256: &Option<Word>| sha256.as_ref() == Some(&certificate.sha256);
+        let copies: Vec<_> = finding.related.iter().filter(|related| is_copy(&related.certificate_sha256)).collect();
+        let shown = if self.look.verbose { copies.len() } else { RULE_PLACES };
+        let mut places: Vec<String> =
+            copies.iter().take(shown).map(|related| printed(&related.place, Encoding::Text)).collect();
+        if copies.len() > shown {
+            places.push(format!("{} more", copies.len() - shown));
+        }
+        if !places.is_empty() {
+            self.field("", &format!("in {}", places.join(", ")));
+        }
+    }
+
     fn ledger(&mut self, finding: &Finding) {
-        for related in &finding.related {
+        let public = |kind| kind != Kind::Certificate;
+        for related in finding.related.iter().filter(|related| public(related.kind)) {
             let kind = words::spoken(related.kind.id());
             self.field("with", &format!("{} ({kind})", printed(&related.place, Encoding::Text)));
         }
