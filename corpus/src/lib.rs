@@ -3,6 +3,7 @@
 //! A case is a folder under `cases/`: `samples.pack` contains the files, `expect.toml` an oracle tool's answer for
 //! each, `make.sh` makes both from scratch. Expectations never come from the scanner.
 
+pub mod exam;
 pub mod expect;
 pub mod generate;
 pub mod mutants;

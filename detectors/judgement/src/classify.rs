@@ -135,6 +135,13 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
     let mut modifiers = severity::modifiers(&facts, &rules, test.is_some());
     modifiers.shrink_to_fit();
     let best = roles.first().and_then(|r| tables.role(&r.role));
+    let alone = key.certificates().next().is_some() && key.certificates().all(|facts| facts.self_issued);
+    let own = best.and_then(|role| role.self_signed.as_ref()).filter(|_| alone);
+    let (trusted_by, next) = match (own, best) {
+        (Some(own), _) => (own.trusted_by.as_str(), own.next.as_str()),
+        (None, Some(role)) => (role.trusted_by.as_str(), role.next.as_str()),
+        (None, None) => ("", ""),
+    };
     let signing = roles.iter().filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
     let mut fingerprints: Vec<String> = places(key).iter().filter_map(|o| o.material.pgp_fingerprint.clone()).collect();
     fingerprints.sort();
@@ -161,9 +168,9 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
                 "Published for tests ({}, {}), and nothing found here trusts it; anyone can sign for what trusts it",
                 known.label, known.source
             ),
-            _ => reason(key, &roles, &ledger, best.map_or("", |r| r.trusted_by.as_str()), protection),
+            _ => reason(key, &roles, &ledger, trusted_by, protection),
         },
-        next_step: best.map_or_else(String::new, |r| r.next.clone()),
+        next_step: next.to_owned(),
         roles,
         hypotheses,
         tier,

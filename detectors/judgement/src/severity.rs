@@ -92,7 +92,9 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit], for_tests: bool) -
     if has("MULTI-ROLE") {
         add_by(Word::Key, 3, "one key in more than one role or stage");
     }
-    if has("WEAK-KEY") || has("KEY-COMPUTABLE") {
+    // Whoever has the file needs no attack.
+    let lies_open = matches!(facts.protection, ProtectionState::Plaintext | ProtectionState::Opened);
+    if (has("WEAK-KEY") || has("KEY-COMPUTABLE")) && (key.private.is_empty() || !lies_open) {
         add_by(Word::Key, 5, "weak: it can be attacked without the file");
     }
     // A test that uses its own fixture is another place for tests.

@@ -31,6 +31,8 @@ pub struct Role {
     pub trusted_by: String,
     /// The first thing to do.
     pub next: String,
+    /// What differs if every certificate of the key is self-signed: no CA can revoke it.
+    pub self_signed: Option<SelfSigned>,
     /// Whether verifiers check the expiry of the key or its certificate.
     pub expiry: Expiry,
     /// How far a revocation reaches.
@@ -45,6 +47,16 @@ pub struct Role {
     evidence: Rules,
     #[serde(default)]
     public: Vec<PublicRule>,
+}
+
+/// What differs in a role for a key with self-signed certificates only.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfSigned {
+    /// What would still trust a signature made with the key.
+    pub trusted_by: String,
+    /// The first thing to do.
+    pub next: String,
 }
 
 /// Rules, each on its own: a list of these large values would be copied many times while it grows.
@@ -278,7 +290,8 @@ mod tests {
     fn roles_are_complete() {
         let tables = Tables::built_in();
         for role in tables.roles() {
-            for text in [&role.title, &role.trusted_by, &role.next, &role.old_signatures] {
+            let own = role.self_signed.iter().flat_map(|own| [&own.trusted_by, &own.next]);
+            for text in [&role.title, &role.trusted_by, &role.next, &role.old_signatures].into_iter().chain(own) {
                 assert!(!text.is_empty() && text.trim() == text, "{}: {text:?}", role.id);
             }
             assert!(role.next.ends_with('.') && role.old_signatures.ends_with('.'), "{}", role.id);

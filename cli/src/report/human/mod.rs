@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use keyradius_core::material::{Encoding, How, Kind, ProtectionState};
+use keyradius_core::material::{Encoding, How, Kind, ProtectionState, Remark};
 
 use super::Report;
 use super::model::{
@@ -373,9 +373,13 @@ fn role(role: &Role) -> String {
 
 fn algorithm(finding: &Finding) -> String {
     let Some(algorithm) = &finding.key.algorithm else {
-        // An unprotected key without a public half is a secret that both sides share.
-        return if finding.protection == ProtectionState::Plaintext { "shared secret" } else { "algorithm hidden" }
-            .to_owned();
+        let plain = finding.protection == ProtectionState::Plaintext;
+        return match (plain, finding.occurrences.iter().any(is_shared)) {
+            (_, true) => "shared secret",
+            (true, false) => "algorithm unknown",
+            (false, false) => "algorithm hidden",
+        }
+        .to_owned();
     };
     let mut text = algorithm.name.to_string();
     match (algorithm.curve.as_deref(), algorithm.bits) {
@@ -386,6 +390,13 @@ fn algorithm(finding: &Finding) -> String {
         (None, None) => {}
     }
     text
+}
+
+/// Whether the key is a secret that both sides share.
+fn is_shared(occurrence: &Occurrence) -> bool {
+    const SHARED: [Remark; 4] = [Remark::SymmetricSigner, Remark::SymmetricKey, Remark::HmacKey, Remark::CipherKey];
+    let has = |remark: &Remark| occurrence.notes.iter().any(|note| note.as_str() == remark.text());
+    SHARED.iter().any(has) || occurrence.format.as_str() == "tsig"
 }
 
 fn protection(finding: &Finding) -> String {
