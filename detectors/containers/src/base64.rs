@@ -216,6 +216,14 @@ fn place(anchor: Anchor) -> usize {
     ANCHORS.iter().find(|(a, _)| *a == anchor).map_or(0, |(_, place)| usize::from(*place))
 }
 
+/// The anchors in the first fields of DER structures, at each alignment, and the beginning of an OpenSSH key.
+pub(super) fn of_structures() -> impl Iterator<Item = Anchor<'static>> {
+    /// Where these are in [`ANCHORS`]: after three for PEM, five times three.
+    const PLACE: std::ops::Range<usize> = 3..18;
+    let openssh = ANCHORS.iter().filter(|(anchor, _)| anchor.bytes.starts_with(b"b3Blbn"));
+    ANCHORS.get(PLACE).into_iter().flatten().chain(openssh).map(|(anchor, _)| *anchor)
+}
+
 /// Whether an anchor is the magic number of a stream or an archive.
 fn is_stream(anchor: Anchor) -> bool {
     STREAMS.contains(&anchor)
