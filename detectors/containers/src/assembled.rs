@@ -15,7 +15,6 @@ mod runs;
 mod strings;
 
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
@@ -25,8 +24,7 @@ use keyradius_readers::armor;
 use keyradius_readers::text::unbase64;
 use zeroize::Zeroizing;
 
-use super::base64;
-use runs::{Digits, Start};
+use runs::{Reading, Start};
 
 /// Base64 between other text.
 #[derive(Debug)]
@@ -66,13 +64,32 @@ const LAYERS: usize = 3;
 /// The first bytes of a terminal recording (asciicast v2).
 const CAST: [Anchor; 2] = [Anchor::at_start(b"{\"version\": 2"), Anchor::at_start(b"{\"version\":2")];
 
-/// `B` and `E`, each printed twice: a bold BEGIN line as `man` and `nroff` write it.
-const OVERSTRUCK: Anchor = Anchor::anywhere(b"B\x08BE\x08EG\x08G");
+/// Anchors of `base64.rs` that are in the first digits of a structure: the OIDs and versions of DER keys at each
+/// alignment, the beginning of an OpenSSH key.
+const ANCHORS: [Anchor; 19] = [
+    armor::ANCHOR,
+    CAST[0],
+    CAST[1],
+    Anchor::anywhere(b"KoZIhvcNA"),
+    Anchor::anywhere(b"qGSIb3DQ"),
+    Anchor::anywhere(b"qhkiG9w0B"),
+    Anchor::anywhere(b"KoZIzj"),
+    Anchor::anywhere(b"qGSM4"),
+    Anchor::anywhere(b"qhkjO"),
+    Anchor::anywhere(b"MAUGAytl"),
+    Anchor::anywhere(b"AFBgMrZ"),
+    Anchor::anywhere(b"wBQYDK2"),
+    Anchor::anywhere(b"AgEAAo"),
+    Anchor::anywhere(b"IBAAK"),
+    Anchor::anywhere(b"CAQACg"),
+    Anchor::anywhere(b"AgEBB"),
+    Anchor::anywhere(b"IBAQQ"),
+    Anchor::anywhere(b"CAQEE"),
+    Anchor::anywhere(b"b3BlbnNzaC1rZXkt"),
+];
 
-static ANCHORS: LazyLock<Vec<Anchor>> = LazyLock::new(|| {
-    let own = [armor::ANCHOR, CAST[0], CAST[1], OVERSTRUCK];
-    own.into_iter().chain(base64::of_structures()).collect()
-});
+/// The backspace between two printings of a letter: bold text as `man` and `nroff` write it.
+const BACKSPACE: u8 = 0x08;
 
 impl Unwrapper for Assembled {
     fn about(&self) -> &'static About {
@@ -81,6 +98,16 @@ impl Unwrapper for Assembled {
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
+    }
+
+    fn claims(&self, blob: Blob<'_>) -> bool {
+        /// How far into a file its first bold letter may be.
+        const NEAR: usize = 256;
+        let head = blob.bytes.get(..blob.bytes.len().min(NEAR)).unwrap_or_default();
+        let around = |at: usize| Some((*head.get(at.checked_sub(1)?)?, *head.get(at + 1)?));
+        memchr::memchr(BACKSPACE, head)
+            .and_then(around)
+            .is_some_and(|(before, after)| before == after || before == b'_' || after == b'_')
     }
 
     fn open(
@@ -99,12 +126,9 @@ impl Unwrapper for Assembled {
             let _ = each(Entry { bytes: &clean::clean(&text), span: 0..bytes.len() });
             return Ok(());
         }
-        if hit.anchor == OVERSTRUCK {
-            let start = hit.at.saturating_sub(BEFORE);
-            let end = bytes.len().min(hit.at + (1 << 16));
-            let text = bytes.get(start..end).unwrap_or_default();
-            budget.take(text.len() as u64)?;
-            let _ = each(Entry { bytes: &clean::clean(text), span: start..end });
+        if hit == Hit::START {
+            budget.take(bytes.len() as u64)?;
+            let _ = each(Entry { bytes: &clean::clean(bytes), span: 0..bytes.len() });
             return Ok(());
         }
         let from = if hit.anchor == armor::ANCHOR {
@@ -116,8 +140,10 @@ impl Unwrapper for Assembled {
             hit.at.saturating_sub(BEFORE)
         };
         let readings = readings(bytes, from, hit, budget)?;
-        for (digits, end) in readings {
-            let Some(decoded) = unbase64(&digits) else { continue };
+        // A wrong reading may end anywhere. What follows the shortest one is looked at again.
+        let end = readings.iter().map(|reading| reading.end).min().unwrap_or(from);
+        for reading in readings {
+            let Some(decoded) = unbase64(&reading.digits) else { continue };
             if each(Entry { bytes: &decoded, span: from..end }).is_break() {
                 break;
             }
@@ -126,8 +152,9 @@ impl Unwrapper for Assembled {
     }
 }
 
-/// The complete readings of the structure at `hit`, each with the end of the text it was read from.
-fn readings(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Vec<(Digits, usize)>, Unopenable> {
+/// The complete readings of the structure at `hit`. The end of one is at least as many bytes after `from` as it has
+/// digits, and exact if no layer was removed.
+fn readings(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Vec<Reading>, Unopenable> {
     let malformed = || Malformed::new("length of a structure in base64", hit.at);
     let is_pem = hit.anchor == armor::ANCHOR;
     let reach = if is_pem { HEAD } else { FIRST };
@@ -152,25 +179,26 @@ fn readings(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<
     let length = length.ok_or_else(malformed)?;
     let end = bytes.len().min(from + HEAD + length.saturating_mul(MAX_NOISE));
     let text = bytes.get(from..end).unwrap_or_default();
-    let mut found: Vec<(Digits, usize)> = Vec::new();
-    let mut add = |digits: Digits| {
-        if found.len() < MAX_READINGS && !found.iter().any(|(known, _)| *known == digits) {
-            found.push((digits, end));
+    let mut found: Vec<Reading> = Vec::new();
+    let mut add = |reading: Reading, is_exact: bool| {
+        if found.len() < MAX_READINGS && !found.iter().any(|known| known.digits == reading.digits) {
+            let end = from + if is_exact { reading.end } else { reading.digits.len() };
+            found.push(Reading { end: end.min(bytes.len()), ..reading });
         }
         found.len() < MAX_READINGS
     };
     let mut layer = Zeroizing::new(text.to_vec());
-    for _ in 0..=LAYERS {
+    for removed in 0..=LAYERS {
         budget.take(layer.len() as u64)?;
         if let Some(start) = Start::find(&layer) {
-            if !runs::all(&layer, &start, &mut add) {
+            if !runs::all(&layer, &start, &mut |reading| add(reading, removed == 0)) {
                 break;
             }
             let mut joined = strings::joined(&layer, start.at);
             for _ in 0..2 {
                 let Some(text) = joined.take() else { break };
                 if let Some(start) = Start::find(&text) {
-                    runs::all(&text, &start, &mut add);
+                    runs::all(&text, &start, &mut |reading| add(reading, false));
                 }
                 joined = Some(clean::clean(&text));
             }

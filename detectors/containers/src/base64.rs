@@ -55,7 +55,7 @@ const STREAMS: [Anchor; 8] = [
 
 /// Anchors, each with the position of its first digit in its group of four. A test checks them against the bytes named
 /// here.
-const ANCHORS: [(Anchor, u8); 69] = [
+const ANCHORS: [(Anchor, u8); 70] = [
     // "-----BEGIN "
     (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
     (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
@@ -114,6 +114,8 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (Anchor::anywhere(b"BwIAAA"), 0),
     // 04 01 da 47 0f 01: the end of the OpenPGP OID of Ed25519, aligned by a packet header of two bytes
     (Anchor::anywhere(b"BAHaRw8B"), 0),
+    // Gzip in base64 in base64, as Helm stores releases: its magic number, and flags and time of zero
+    (Anchor::anywhere(b"SDRzSUFBQU"), 0),
     (STREAMS[0], 0),
     (STREAMS[1], 0),
     (STREAMS[2], 0),
@@ -214,14 +216,6 @@ impl Unwrapper for Base64 {
 /// Returns the position of an anchor's first digit in its group of four.
 fn place(anchor: Anchor) -> usize {
     ANCHORS.iter().find(|(a, _)| *a == anchor).map_or(0, |(_, place)| usize::from(*place))
-}
-
-/// The anchors in the first fields of DER structures, at each alignment, and the beginning of an OpenSSH key.
-pub(super) fn of_structures() -> impl Iterator<Item = Anchor<'static>> {
-    /// Where these are in [`ANCHORS`]: after three for PEM, five times three.
-    const PLACE: std::ops::Range<usize> = 3..18;
-    let openssh = ANCHORS.iter().filter(|(anchor, _)| anchor.bytes.starts_with(b"b3Blbn"));
-    ANCHORS.get(PLACE).into_iter().flatten().chain(openssh).map(|(anchor, _)| *anchor)
 }
 
 /// Whether an anchor is the magic number of a stream or an archive.

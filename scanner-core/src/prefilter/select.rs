@@ -37,7 +37,7 @@ const SLIM: Form = Form { buckets: 8, most: 32 };
 const FAT: Form = Form { buckets: 16, most: 128 };
 
 /// How many literals one fat searcher gets: few enough to leave room for filling up uneven buckets.
-const DEALT: usize = 120;
+const DEALT: usize = 128;
 
 /// Maximum number of kinds of text that are distinguished.
 const KINDS: usize = 4;

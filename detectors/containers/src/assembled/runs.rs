@@ -3,8 +3,14 @@
 use keyradius_readers::text::{digit, unbase64};
 use zeroize::Zeroizing;
 
-/// The digits of one reading, as written.
-pub(super) type Digits = Zeroizing<Vec<u8>>;
+/// One reading of a structure.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The digits, as written.
+    pub(super) digits: Zeroizing<Vec<u8>>,
+    /// Position after the last digit in the text.
+    pub(super) end: usize,
+}
 
 /// Maximum length of a structure, in bytes. A PKCS#12 with a long chain has less.
 const MAX_LENGTH: usize = 1 << 18;
@@ -23,6 +29,9 @@ const MAX_WIDTH: usize = 128;
 
 /// Minimum number of lines with such a separator: with two lines, any split would be regular.
 const MIN_LINES: usize = 3;
+
+/// Maximum length of other text between two runs, in bytes: the fields of a record.
+const MAX_BETWEEN: usize = 4096;
 
 /// `openssh-key-v1`, cut after the last whole digit.
 const OPENSSH: &[u8] = b"b3BlbnNzaC1rZXktdjEA";
@@ -107,7 +116,7 @@ fn openssh_length(digits: &[u8]) -> Option<usize> {
 
 /// The digits collected so far.
 struct Gathered {
-    digits: Digits,
+    digits: Zeroizing<Vec<u8>>,
     /// Number of digits of the whole structure, once known.
     all: Option<usize>,
     /// Room to make at the first digits, so that growing leaves no unwiped copy behind.
@@ -133,9 +142,9 @@ impl Gathered {
         self.all.map_or(usize::MAX, |all| all.saturating_sub(self.digits.len()))
     }
 
-    /// The digits, if they are exactly those of the structure.
-    fn complete(self) -> Option<Digits> {
-        (self.all == Some(self.digits.len())).then_some(self.digits)
+    /// The reading up to `end`, if its digits are exactly those of the structure.
+    fn complete(self, end: usize) -> Option<Reading> {
+        (self.all == Some(self.digits.len())).then_some(Reading { digits: self.digits, end })
     }
 }
 
@@ -177,13 +186,13 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
 }
 
 /// Reads a structure in every way. Passes each complete reading to `add`, until it returns false.
-pub(super) fn all(text: &[u8], start: &Start, add: &mut dyn FnMut(Digits) -> bool) -> bool {
+pub(super) fn all(text: &[u8], start: &Start, add: &mut dyn FnMut(Reading) -> bool) -> bool {
     let text = text.get(start.at..).unwrap_or_default();
     let by_width = [false, true].into_iter().filter_map(|once| of_width(text, start, once));
     let by_rule = std::iter::once_with(|| regular(text, start)).flatten();
     let by_length = [32, 16, 8, 4, 2, 1].into_iter().filter_map(|least| of_least(text, start, least));
-    for digits in by_width.chain(by_rule).chain(by_length) {
-        if !add(digits) {
+    for reading in by_width.chain(by_rule).chain(by_length) {
+        if !add(Reading { end: start.at + reading.end, ..reading }) {
             return false;
         }
     }
@@ -191,13 +200,16 @@ pub(super) fn all(text: &[u8], start: &Start, add: &mut dyn FnMut(Digits) -> boo
 }
 
 /// Takes the runs that are as long as the first one, and the rest; if `once`, at most one of each line.
-fn of_width(text: &[u8], start: &Start, once: bool) -> Option<Digits> {
+fn of_width(text: &[u8], start: &Start, once: bool) -> Option<Reading> {
     let mut gathered = Gathered::new(start);
     let mut width = None;
     let mut end = 0;
     for run in runs(text) {
         let line = text.get(run.clone())?;
         let width = *width.get_or_insert(line.len());
+        if run.start > end + MAX_BETWEEN {
+            break;
+        }
         let is_next = end == 0 || !once || memchr::memchr(b'\n', text.get(end..run.start)?).is_some();
         if is_next && line.len() == width.min(gathered.left()) {
             gathered.push(line);
@@ -207,28 +219,33 @@ fn of_width(text: &[u8], start: &Start, once: bool) -> Option<Digits> {
             }
         }
     }
-    gathered.complete()
+    gathered.complete(end)
 }
 
 /// Takes the runs of at least `least` digits, and the rest.
-fn of_least(text: &[u8], start: &Start, least: usize) -> Option<Digits> {
+fn of_least(text: &[u8], start: &Start, least: usize) -> Option<Reading> {
     let mut gathered = Gathered::new(start);
+    let mut end = 0;
     for run in runs(text) {
-        let line = text.get(run)?;
+        if run.start > end + MAX_BETWEEN {
+            break;
+        }
+        let line = text.get(run.clone())?;
         let left = gathered.left();
         if line.len() == left || (line.len() >= least && line.len() < left) || gathered.digits.is_empty() {
             gathered.push(line);
+            end = run.end;
             if gathered.left() == 0 {
-                break;
+                return gathered.complete(end);
             }
         }
     }
-    gathered.complete()
+    None
 }
 
 /// Reads lines of one width with the same text between them, which may contain letters and digits. Numbers in that text
 /// may differ.
-fn regular(text: &[u8], start: &Start) -> Option<Digits> {
+fn regular(text: &[u8], start: &Start) -> Option<Reading> {
     let first = runs(text).next()?.len().min(MAX_WIDTH);
     // The usual widths first: by chance, a line may end like its separator.
     let usual = [64, 76, 70, 72, 60, 48].into_iter().filter(|width| *width <= first);
@@ -244,7 +261,7 @@ fn regular(text: &[u8], start: &Start) -> Option<Digits> {
 }
 
 /// Reads lines of `width` digits with this text between them.
-fn with_separator(text: &[u8], start: &Start, width: usize, separator: &[u8]) -> Option<Digits> {
+fn with_separator(text: &[u8], start: &Start, width: usize, separator: &[u8]) -> Option<Reading> {
     let mut gathered = Gathered::new(start);
     let mut rest = text;
     for lines in 1.. {
@@ -254,7 +271,8 @@ fn with_separator(text: &[u8], start: &Start, width: usize, separator: &[u8]) ->
         }
         gathered.push(digits);
         if gathered.left() == 0 {
-            return if lines < MIN_LINES { None } else { gathered.complete() };
+            let end = text.len() - behind.len();
+            return if lines < MIN_LINES { None } else { gathered.complete(end) };
         }
         rest = behind.get(separated(behind, separator)?..)?;
     }

@@ -1,3 +1,5 @@
+//! The proof law: a generator puts text around the lines of PEM, of DER in base64 and of PKCS#12 in base64.
+
 use keyradius_core::blob::Origin;
 use keyradius_core::budget::Limits;
 use keyradius_readers::text::base64;
@@ -82,9 +84,40 @@ fn check(name: &str, der: &Vec<u8>, text: &str) {
 
 /// Pieces of text that are put around lines. `#` is the number of the line, `@` a number of constant length.
 const PIECES: [&str; 34] = [
-    "> ", "# ", "// ", " * ", "@: ", "#: ", "     #\t", "2026-01-02T03:04:@Z ", "[@] ", "abc", "Xy9", "n", "K", "/", "+",
-    "{+", "key.pem:#:", "KEY_LINE_# = ", "echo ", " >> k.pem", " | ", "&gt; ", "\x1b[36;1m", "\x1b[0m", "<td>", "</td>",
-    "\u{a0}", "\u{200b}", "$", "^M", "\\", "##[debug]", "\t0x@:", "{\"log\":\"",
+    "> ",
+    "# ",
+    "// ",
+    " * ",
+    "@: ",
+    "#: ",
+    "     #\t",
+    "2026-01-02T03:04:@Z ",
+    "[@] ",
+    "abc",
+    "Xy9",
+    "n",
+    "K",
+    "/",
+    "+",
+    "{+",
+    "key.pem:#:",
+    "KEY_LINE_# = ",
+    "echo ",
+    " >> k.pem",
+    " | ",
+    "&gt; ",
+    "\x1b[36;1m",
+    "\x1b[0m",
+    "<td>",
+    "</td>",
+    "\u{a0}",
+    "\u{200b}",
+    "$",
+    "^M",
+    "\\",
+    "##[debug]",
+    "\t0x@:",
+    "{\"log\":\"",
 ];
 
 fn piece(text: &str, number: usize) -> String {
@@ -108,8 +141,28 @@ fn any_prefix_and_suffix() {
 fn any_separator() {
     for (name, der, lines) in carriers() {
         for separator in PIECES.into_iter().chain([
-            "%0A", "%0D%0A", "\\x0a", "\\012", "#012", "`n", "_x000A_", "\\u{a}", "|", ";", ",", "\\par ", "\\line ", "&#xA;",
-            "&#13;", "\u{2028}", "\u{feff}", "\\\\n", "\\r\\n", "<br>", "</w:t></w:r></w:p><w:p><w:r><w:t>", "\r\n3e8\r\n",
+            "%0A",
+            "%0D%0A",
+            "\\x0a",
+            "\\012",
+            "#012",
+            "`n",
+            "_x000A_",
+            "\\u{a}",
+            "|",
+            ";",
+            ",",
+            "\\par ",
+            "\\line ",
+            "&#xA;",
+            "&#13;",
+            "\u{2028}",
+            "\u{feff}",
+            "\\\\n",
+            "\\r\\n",
+            "<br>",
+            "</w:t></w:r></w:p><w:p><w:r><w:t>",
+            "\r\n3e8\r\n",
         ]) {
             let mut text = String::new();
             for (n, line) in lines.iter().enumerate() {
@@ -161,7 +214,15 @@ fn records_cut_anywhere() {
 #[test]
 fn overstruck_text() {
     let text: String = "-----BEGIN X KEY-----".chars().map(|c| format!("{c}\x08{c}")).collect();
-    assert_eq!(open(text.as_bytes()), [b"-----BEGIN X KEY-----".to_vec()]);
+    let (origin, budget) = (Origin::file("x"), Budget::new(Limits::default()));
+    let blob = Blob::whole(text.as_bytes(), &origin);
+    assert!(Assembled.claims(blob) && !Assembled.claims(Blob::whole(b"a\x08b", &origin)));
+    let mut found = Vec::new();
+    let _ = Assembled.open(blob, Hit::START, &budget, &mut |entry| {
+        found.push(entry.bytes.to_vec());
+        ControlFlow::Continue(())
+    });
+    assert_eq!(found, [b"-----BEGIN X KEY-----".to_vec()]);
 }
 
 #[test]
