@@ -114,8 +114,8 @@ const ANCHORS: [(Anchor, u8); 70] = [
     (Anchor::anywhere(b"BwIAAA"), 0),
     // 04 01 da 47 0f 01: the end of the OpenPGP OID of Ed25519, aligned by a packet header of two bytes
     (Anchor::anywhere(b"BAHaRw8B"), 0),
-    // Gzip in base64 in base64, as Helm stores releases: its magic number, and flags and time of zero
-    (Anchor::anywhere(b"SDRzSUFBQU"), 0),
+    // Gzip in base64 in base64, as Helm stores releases
+    (Anchor::anywhere(b"SDRzSU"), 0),
     (STREAMS[0], 0),
     (STREAMS[1], 0),
     (STREAMS[2], 0),

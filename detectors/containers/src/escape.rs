@@ -4,6 +4,8 @@
 //! The anchor is the version of a key, as in `hex.rs`. The literal is read from its opening quote on, and joined with
 //! the literals that follow.
 
+mod raw;
+
 use std::ops::ControlFlow;
 
 use keyradius_core::blob::Blob;
@@ -24,7 +26,8 @@ static ABOUT: About = About {
     title: "bytes escaped in a string literal",
     detects: "String literals with `\\x` escapes that contain a DER key or certificate, also over several joined \
               literals, with octal escapes, letters and control characters in between; literals with `\\x` escapes of \
-              PEM; the same inside another literal, where backslashes are doubled.",
+              PEM; the same inside another literal, where backslashes are doubled; binary strings of MySQL dumps and \
+              pickles, in which only some bytes are escaped.",
     blind_to: "Literals of fewer than 40 bytes, versions written in octal or as \\u, and keys that begin more than \
                2 KiB after the quote.",
     respond: "Everybody who has the program can read a compiled-in key. Replace it, and keep the new one out of the \
@@ -52,7 +55,7 @@ impl Unwrapper for Escape {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        const ANCHORS: [Anchor; 2] = [VERSION, PEM];
+        const ANCHORS: [Anchor; 6] = [VERSION, PEM, raw::ANCHORS[0], raw::ANCHORS[1], raw::ANCHORS[2], raw::ANCHORS[3]];
         &ANCHORS
     }
 
@@ -65,6 +68,12 @@ impl Unwrapper for Escape {
     ) -> Result<(), Unopenable> {
         let bytes = blob.bytes;
         let malformed = || Malformed::new("header before an escaped version", hit.at);
+        if raw::ANCHORS.contains(&hit.anchor) {
+            let (out, span) = raw::read(bytes, hit.at).ok_or_else(malformed)?;
+            budget.take(out.len() as u64)?;
+            let _ = each(Entry { bytes: &out, span });
+            return Ok(());
+        }
         let slashes = bytes.get(..hit.at).unwrap_or_default().iter().rev().take(MAX_SLASHES + 1);
         let slashes = slashes.take_while(|byte| **byte == b'\\').count();
         let at = hit.at - slashes;
