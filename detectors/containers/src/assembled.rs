@@ -5,7 +5,8 @@
 //! of a structure state its length, so the number of digits that belong to it is known. The text after them is read in
 //! several ways (`runs.rs`), as it is, with one to three layers of escapes and markup removed (`clean.rs`), and as the
 //! string literals of a log that have the same place in their records (`strings.rs`). A reading counts only if it
-//! has exactly the stated number of digits; then the arithmetic of the detectors decides.
+//! has exactly the stated number of digits. Of several, the one is passed on whose numbers prove each other, if there is
+//! one; the detectors prove it again.
 //!
 //! The work begins at an anchor of other readers, after the first digits gave a length, and only if the digits are not
 //! complete as they are.
@@ -20,8 +21,10 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
-use keyradius_readers::armor;
+use keyradius_readers::ber::{BerReader, SEQUENCE};
+use keyradius_readers::private::PrivateKey;
 use keyradius_readers::text::unbase64;
+use keyradius_readers::{armor, private};
 use zeroize::Zeroizing;
 
 use runs::{Reading, Start};
@@ -43,7 +46,7 @@ static ABOUT: About = About {
     references: &["RFC 7468", "ECMA-48", "asciicast v2 file format"],
 };
 
-/// Maximum number of readings that are searched for keys.
+/// Maximum number of readings that are compared.
 const MAX_READINGS: usize = 8;
 
 /// How far after an anchor the first digits are searched for, in bytes: headers and decoration of the first line.
@@ -122,7 +125,8 @@ impl Unwrapper for Assembled {
             let first = memchr::memmem::find(bytes.get(..HEAD.min(bytes.len())).unwrap_or_default(), b"\"o\", \"")
                 .ok_or(Malformed::new("output of a recording", hit.at))?;
             budget.take(bytes.len() as u64)?;
-            let text = strings::joined(bytes, first + 6).ok_or(Malformed::new("output of a recording", hit.at))?;
+            let text =
+                strings::joined(bytes, first + 6, false).ok_or(Malformed::new("output of a recording", hit.at))?;
             let _ = each(Entry { bytes: &clean::clean(&text), span: 0..bytes.len() });
             return Ok(());
         }
@@ -142,14 +146,38 @@ impl Unwrapper for Assembled {
         let readings = readings(bytes, from, hit, budget)?;
         // A wrong reading may end anywhere. What follows the shortest one is looked at again.
         let end = readings.iter().map(|reading| reading.end).min().unwrap_or(from);
-        for reading in readings {
-            let Some(decoded) = unbase64(&reading.digits) else { continue };
-            if each(Entry { bytes: &decoded, span: from..end }).is_break() {
-                break;
-            }
+        let decoded: Vec<_> = readings.iter().filter_map(|reading| unbase64(&reading.digits)).collect();
+        // The reading that proves itself; otherwise the first of those with the right structure.
+        let best = decoded.iter().min_by_key(|bytes| doubt(bytes));
+        if let Some(bytes) = best {
+            let _ = each(Entry { bytes, span: from..end });
         }
         Ok(())
     }
+}
+
+/// How doubtful a reading is: not if the parts of the key prove each other, most if a key in it is damaged.
+fn doubt(bytes: &[u8]) -> u8 {
+    let read = |read: fn(&[u8]) -> Result<PrivateKey, Malformed>| read(bytes).ok();
+    match read(private::pkcs8).or_else(|| read(private::pkcs1)).or_else(|| read(private::sec1)) {
+        Some(key) if key.verified => 0,
+        Some(key) if key.comparable => 3,
+        Some(_) => 1,
+        None if is_whole(bytes) => 1,
+        None => 2,
+    }
+}
+
+/// Whether the values in a SEQUENCE end where it ends.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Ok(outer) = BerReader::new(bytes).value(SEQUENCE, "structure") else { return false };
+    let mut values = outer.children();
+    while values.peek().is_some() {
+        if values.any().is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// The complete readings of the structure at `hit`. The end of one is at least as many bytes after `from` as it has
@@ -162,11 +190,11 @@ fn readings(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<
     // Layers of the first bytes only, to find out how much text belongs to the structure. The anchors in base64 are
     // among its first digits, which are the same in every layer.
     let mut layer = Zeroizing::new(head.to_vec());
-    let mut length = None;
+    let (mut length, mut is_plain) = (None, false);
     for cleaned in 0..=LAYERS {
         if let Some(start) = Start::find(&layer) {
             if cleaned == 0 && runs::is_plain(bytes.get(from + start.at..).unwrap_or_default()) {
-                return Err(malformed().into());
+                is_plain = true;
             }
             length = Some(start.length());
             break;
@@ -191,16 +219,22 @@ fn readings(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<
     for removed in 0..=LAYERS {
         budget.take(layer.len() as u64)?;
         if let Some(start) = Start::find(&layer) {
+            if is_plain {
+                runs::plain(&layer, &start, &mut |reading| add(reading, true));
+                break;
+            }
             if !runs::all(&layer, &start, &mut |reading| add(reading, removed == 0)) {
                 break;
             }
-            let mut joined = strings::joined(&layer, start.at);
-            for _ in 0..2 {
-                let Some(text) = joined.take() else { break };
-                if let Some(start) = Start::find(&text) {
-                    runs::all(&text, &start, &mut |reading| add(reading, false));
+            for loose in [false, true] {
+                let mut joined = strings::joined(&layer, start.at, loose);
+                for _ in 0..2 {
+                    let Some(text) = joined.take() else { break };
+                    if let Some(start) = Start::find(&text) {
+                        runs::all(&text, &start, &mut |reading| add(reading, false));
+                    }
+                    joined = Some(clean::clean(&text));
                 }
-                joined = Some(clean::clean(&text));
             }
         }
         let next = clean::clean(&layer);

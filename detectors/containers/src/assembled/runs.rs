@@ -160,8 +160,8 @@ fn runs(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
     })
 }
 
-/// Whether the structure at the start of a text is complete with nothing but line breaks between its lines, so that
-/// other readers read it.
+/// Whether the structure at the start of a text has enough digits with nothing but line breaks between its lines. If so,
+/// other readers read it, unless some of the digits are letters of other text.
 pub(super) fn is_plain(text: &[u8]) -> bool {
     let Some(start) = Start::find(text).filter(|start| start.at == 0) else { return false };
     let mut gathered = Gathered::new(&start);
@@ -185,13 +185,21 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     false
 }
 
+/// Reads a structure whose digits are enough without other text: letters between its lines may look like digits.
+pub(super) fn plain(text: &[u8], start: &Start, add: &mut dyn FnMut(Reading) -> bool) {
+    if let Some(reading) = regular(text.get(start.at..).unwrap_or_default(), start) {
+        add(Reading { end: start.at + reading.end, ..reading });
+    }
+}
+
 /// Reads a structure in every way. Passes each complete reading to `add`, until it returns false.
 pub(super) fn all(text: &[u8], start: &Start, add: &mut dyn FnMut(Reading) -> bool) -> bool {
     let text = text.get(start.at..).unwrap_or_default();
     let by_width = [false, true].into_iter().filter_map(|once| of_width(text, start, once));
     let by_rule = std::iter::once_with(|| regular(text, start)).flatten();
     let by_length = [32, 16, 8, 4, 2, 1].into_iter().filter_map(|least| of_least(text, start, least));
-    for reading in by_width.chain(by_rule).chain(by_length) {
+    // The strictest first: where no arithmetic decides, the first one counts.
+    for reading in by_rule.chain(by_width).chain(by_length) {
         if !add(Reading { end: start.at + reading.end, ..reading }) {
             return false;
         }
@@ -252,6 +260,10 @@ fn regular(text: &[u8], start: &Start) -> Option<Reading> {
     usual.chain((1..=first).rev()).find_map(|width| {
         (1..=MAX_GAP).find_map(|gap| {
             let separator = text.get(width..width + gap)?;
+            // Blanks alone are no obstacle for other readers.
+            if separator.iter().all(u8::is_ascii_whitespace) {
+                return None;
+            }
             // The second line and the text after it, before anything is collected.
             let (line, behind) = text.get(width + gap..)?.split_at_checked(width)?;
             let may_be = line.iter().all(|byte| value(*byte).is_some()) && separated(behind, separator).is_some();

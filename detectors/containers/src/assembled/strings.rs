@@ -10,6 +10,9 @@ const BEFORE: usize = 1 << 14;
 /// Maximum length of the text before a literal that is compared, in bytes.
 const MAX_PLACE: usize = 64;
 
+/// Number of characters before a literal that are compared loosely: a colon and a blank.
+const LOOSE: usize = 2;
+
 /// One string literal.
 struct Literal<'a> {
     /// The text between the quotes.
@@ -21,11 +24,11 @@ struct Literal<'a> {
 }
 
 /// Joins the literal around `at` and all after it that have the same place. `None` if `at` is in no literal, or if no
-/// other literal has its place.
-pub(super) fn joined(bytes: &[u8], at: usize) -> Option<Zeroizing<Vec<u8>>> {
+/// other literal has its place. If `loose`, only the end of the text before the literals is compared.
+pub(super) fn joined(bytes: &[u8], at: usize, loose: bool) -> Option<Zeroizing<Vec<u8>>> {
     let from = at.saturating_sub(BEFORE);
     let from = memchr::memrchr(b'\n', bytes.get(from..at)?).map_or(from, |found| from + found + 1);
-    let literals = || literals(bytes.get(from..).unwrap_or_default());
+    let literals = || literals(bytes.get(from..).unwrap_or_default(), loose);
     let first = literals().find(|literal| from + literal.at + literal.text.len() >= at)?;
     if from + first.at > at {
         return None;
@@ -42,7 +45,7 @@ pub(super) fn joined(bytes: &[u8], at: usize) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// Iterates over the literals in double quotes.
-fn literals(text: &[u8]) -> impl Iterator<Item = Literal<'_>> {
+fn literals(text: &[u8], loose: bool) -> impl Iterator<Item = Literal<'_>> {
     let mut at = 0;
     let mut before: &[u8] = b"";
     std::iter::from_fn(move || {
@@ -60,7 +63,7 @@ fn literals(text: &[u8]) -> impl Iterator<Item = Literal<'_>> {
         }
         let literal = text.get(start..end)?;
         at = end + 1;
-        let found = Literal { text: literal, at: start, place: place(before, gap) };
+        let found = Literal { text: literal, at: start, place: place(before, gap, loose) };
         before = literal;
         Some(found)
     })
@@ -68,7 +71,7 @@ fn literals(text: &[u8]) -> impl Iterator<Item = Literal<'_>> {
 
 /// The place of a literal: the name or value before it in its record and the text between, with numbers and blanks of
 /// any length alike; on a new line, only the text before it on that line.
-fn place(before: &[u8], gap: &[u8]) -> Vec<u8> {
+fn place(before: &[u8], gap: &[u8], loose: bool) -> Vec<u8> {
     let line = memchr::memrchr(b'\n', gap);
     let gap = gap.get(line.map_or(0, |found| found + 1)..).unwrap_or_default();
     let gap = gap.get(gap.len().saturating_sub(MAX_PLACE)..).unwrap_or_default();
@@ -86,6 +89,9 @@ fn place(before: &[u8], gap: &[u8]) -> Vec<u8> {
         if !matches!(byte, b'0' | b' ') || place.last() != Some(&byte) {
             place.push(byte);
         }
+    }
+    if loose {
+        place.drain(..place.len().saturating_sub(LOOSE));
     }
     place
 }
