@@ -27,7 +27,7 @@ use keyradius_readers::text::unbase64;
 use keyradius_readers::{armor, private};
 use zeroize::Zeroizing;
 
-use runs::{Reading, Start};
+use runs::{Plain, Reading, Start};
 
 /// Base64 between other text.
 #[derive(Debug)]
@@ -47,13 +47,16 @@ static ABOUT: About = About {
 };
 
 /// Maximum number of readings that are compared.
-const MAX_READINGS: usize = 8;
+const MAX_READINGS: usize = 64;
 
 /// How far after an anchor the first digits are searched for, in bytes: headers and decoration of the first line.
 const HEAD: usize = 4096;
 
 /// How far before an anchor in base64 its structure may begin, in bytes. The anchors are in the first fields.
 const BEFORE: usize = 96;
+
+/// Maximum number of bytes before a structure on its line that are read with it.
+const NEAR: usize = 512;
 
 /// How many bytes from an anchor on its structure may begin: the anchor of OpenSSH keys is at their start.
 const FIRST: usize = 20;
@@ -141,18 +144,58 @@ impl Unwrapper for Assembled {
             }
             hit.at
         } else {
-            hit.at.saturating_sub(BEFORE)
+            // The last structure that begins before the anchor, or at it.
+            let reach = hit.at.saturating_sub(BEFORE);
+            let head = bytes.get(reach..bytes.len().min(hit.at + FIRST)).unwrap_or_default();
+            let found = (0..=hit.at - reach).rev().find(|at| {
+                let rest = head.get(*at..).unwrap_or_default();
+                Start::find(rest.get(..rest.len().min(FIRST)).unwrap_or_default()).is_some_and(|start| start.at == 0)
+            });
+            reach + found.ok_or(Malformed::new("structure in base64", hit.at))?
         };
-        let readings = readings(bytes, from, hit, budget)?;
-        // A wrong reading may end anywhere. What follows the shortest one is looked at again.
-        let end = readings.iter().map(|reading| reading.end).min().unwrap_or(from);
-        let decoded: Vec<_> = readings.iter().filter_map(|reading| unbase64(&reading.digits)).collect();
-        // The reading that proves itself; otherwise the first of those with the right structure.
-        let best = decoded.iter().min_by_key(|bytes| doubt(bytes));
-        if let Some(bytes) = best {
-            let _ = each(Entry { bytes, span: from..end });
+        if let Some(best) = best(bytes, from, hit, budget)? {
+            let _ = each(Entry { bytes: &best.bytes, span: from..best.end.min(bytes.len()) });
         }
         Ok(())
+    }
+}
+
+/// The best reading so far.
+struct Best {
+    /// The decoded structure.
+    bytes: Zeroizing<Vec<u8>>,
+    /// See [`doubt`].
+    doubt: u8,
+    /// Where the shortest of the readings ends, in the blob: a wrong reading may end anywhere, and what follows is looked
+    /// at again. At least as many bytes after the start as it has digits, and exact if no layer was removed.
+    end: usize,
+}
+
+/// Compares readings.
+struct Judge {
+    /// Where the text begins, and the structure in it or after it.
+    base: usize,
+    from: usize,
+    best: Option<Best>,
+    tried: usize,
+}
+
+impl Judge {
+    /// Adds a reading of the text from [`Self::base`] on. Returns whether another one may be better.
+    fn add(&mut self, reading: &Reading, is_exact: bool) -> bool {
+        self.tried += 1;
+        let Some(bytes) = unbase64(&reading.digits) else { return true };
+        let doubt = doubt(&bytes);
+        let end = if is_exact { self.base + reading.end } else { self.from + reading.digits.len() };
+        match &mut self.best {
+            // Of equals the first counts.
+            Some(best) if best.doubt <= doubt => best.end = best.end.min(end),
+            best => {
+                let end = best.as_ref().map_or(end, |best| best.end.min(end));
+                *best = Some(Best { bytes, doubt, end });
+            }
+        }
+        doubt > 0 && self.tried < MAX_READINGS
     }
 }
 
@@ -180,61 +223,39 @@ fn is_whole(bytes: &[u8]) -> bool {
     true
 }
 
-/// The complete readings of the structure at `hit`. The end of one is at least as many bytes after `from` as it has
-/// digits, and exact if no layer was removed.
-fn readings(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Vec<Reading>, Unopenable> {
+/// The best complete reading of the structure at `hit`, which begins at `from` or after it.
+fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Option<Best>, Unopenable> {
     let malformed = || Malformed::new("length of a structure in base64", hit.at);
-    let is_pem = hit.anchor == armor::ANCHOR;
-    let reach = if is_pem { HEAD } else { FIRST };
-    let head = bytes.get(from..bytes.len().min(hit.at + reach)).unwrap_or_default();
-    // Layers of the first bytes only, to find out how much text belongs to the structure. The anchors in base64 are
-    // among its first digits, which are the same in every layer.
-    let mut layer = Zeroizing::new(head.to_vec());
-    let (mut length, mut is_plain) = (None, false);
-    for cleaned in 0..=LAYERS {
-        if let Some(start) = Start::find(&layer) {
-            if cleaned == 0 && runs::is_plain(bytes.get(from + start.at..).unwrap_or_default()) {
-                is_plain = true;
-            }
-            length = Some(start.length());
-            break;
-        }
-        if !is_pem {
-            break;
-        }
-        layer = clean::clean(&layer);
-    }
-    let length = length.ok_or_else(malformed)?;
-    let end = bytes.len().min(from + HEAD + length.saturating_mul(MAX_NOISE));
-    let text = bytes.get(from..end).unwrap_or_default();
-    let mut found: Vec<Reading> = Vec::new();
-    let mut add = |reading: Reading, is_exact: bool| {
-        if found.len() < MAX_READINGS && !found.iter().any(|known| known.digits == reading.digits) {
-            let end = from + if is_exact { reading.end } else { reading.digits.len() };
-            found.push(Reading { end: end.min(bytes.len()), ..reading });
-        }
-        found.len() < MAX_READINGS
+    let (length, is_plain) = if hit.anchor == armor::ANCHOR {
+        length(bytes, from).ok_or_else(malformed)?
+    } else {
+        let start = Start::find(bytes.get(from..).unwrap_or_default()).filter(|start| start.at == 0);
+        (start.ok_or_else(malformed)?.length(), runs::is_plain(bytes.get(from..).unwrap_or_default()))
     };
-    let mut layer = Zeroizing::new(text.to_vec());
+    let is_plain = match is_plain {
+        Plain::Whole => return Err(malformed().into()),
+        Plain::Perhaps => true,
+        Plain::No => false,
+    };
+    let end = bytes.len().min(from + HEAD + length.saturating_mul(MAX_NOISE));
+    // With the text before it on its line, which shows in which literal it is.
+    let near = from.saturating_sub(NEAR);
+    let before = bytes.get(near..from).unwrap_or_default();
+    let base = memchr::memrchr(b'\n', before).map_or(near, |found| near + found + 1);
+    let mut layer = Zeroizing::new(bytes.get(base..end).unwrap_or_default().to_vec());
+    let mut before = Zeroizing::new(bytes.get(base..from).unwrap_or_default().to_vec());
+    let mut judge = Judge { base, from, best: None, tried: 0 };
     for removed in 0..=LAYERS {
         budget.take(layer.len() as u64)?;
-        if let Some(start) = Start::find(&layer) {
+        if let Some(start) = Start::find_from(&layer, before.len()) {
             if is_plain {
-                runs::plain(&layer, &start, &mut |reading| add(reading, true));
+                runs::plain(&layer, &start, &mut |reading| judge.add(&reading, true));
                 break;
             }
-            if !runs::all(&layer, &start, &mut |reading| add(reading, removed == 0)) {
+            if !runs::all(&layer, &start, &mut |reading| judge.add(&reading, removed == 0))
+                || !in_strings(&layer, &start, &mut judge)
+            {
                 break;
-            }
-            for loose in [false, true] {
-                let mut joined = strings::joined(&layer, start.at, loose);
-                for _ in 0..2 {
-                    let Some(text) = joined.take() else { break };
-                    if let Some(start) = Start::find(&text) {
-                        runs::all(&text, &start, &mut |reading| add(reading, false));
-                    }
-                    joined = Some(clean::clean(&text));
-                }
             }
         }
         let next = clean::clean(&layer);
@@ -242,8 +263,43 @@ fn readings(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<
             break;
         }
         layer = next;
+        before = clean::clean(&before);
     }
-    Ok(found)
+    Ok(judge.best)
+}
+
+/// Reads the string literals around the structure, joined. Returns whether another reading may be better.
+fn in_strings(text: &[u8], start: &Start, judge: &mut Judge) -> bool {
+    for loose in [false, true] {
+        let mut joined = strings::joined(text, start.at, loose);
+        for _ in 0..2 {
+            let Some(text) = joined.take() else { break };
+            if let Some(start) = Start::find(&text)
+                && !runs::all(&text, &start, &mut |reading| judge.add(&reading, false))
+            {
+                return false;
+            }
+            joined = Some(clean::clean(&text));
+        }
+    }
+    true
+}
+
+/// The stated length of the structure in the PEM block at `from`, in digits, and whether it is plain. Only the first
+/// bytes are read, in each of their layers.
+fn length(bytes: &[u8], from: usize) -> Option<(usize, Plain)> {
+    let head = bytes.get(from..bytes.len().min(from + HEAD))?;
+    if let Some(start) = Start::find(head) {
+        return Some((start.length(), runs::is_plain(bytes.get(from + start.at..)?)));
+    }
+    let mut layer = clean::clean(head);
+    for _ in 1..LAYERS {
+        if let Some(start) = Start::find(&layer) {
+            return Some((start.length(), Plain::No));
+        }
+        layer = clean::clean(&layer);
+    }
+    None
 }
 
 #[cfg(test)]

@@ -58,6 +58,12 @@ impl Start {
         })
     }
 
+    /// Finds the first structure from a position on.
+    pub(super) fn find_from(text: &[u8], from: usize) -> Option<Self> {
+        let found = Self::find(text.get(from..)?)?;
+        Some(Self { at: from + found.at, ..found })
+    }
+
     /// The stated length of the structure in digits, or the length of a usual one.
     pub(super) fn length(&self) -> usize {
         /// An OpenSSH key with 4096 bits of RSA has 4,500 digits.
@@ -160,29 +166,45 @@ fn runs(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
     })
 }
 
-/// Whether the structure at the start of a text has enough digits with nothing but line breaks between its lines. If so,
-/// other readers read it, unless some of the digits are letters of other text.
-pub(super) fn is_plain(text: &[u8]) -> bool {
-    let Some(start) = Start::find(text).filter(|start| start.at == 0) else { return false };
+/// Whether other readers read a structure, because there is nothing but blanks between its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plain {
+    /// Its lines have a usual width.
+    Whole,
+    /// It has enough digits, but some of them may be letters of other text.
+    Perhaps,
+    No,
+}
+
+/// Lengths of the lines that encoders write.
+const WIDTHS: [usize; 3] = [64, 76, 70];
+
+/// Whether the structure at the start of a text is plain.
+pub(super) fn is_plain(text: &[u8]) -> Plain {
+    let Some(start) = Start::find(text.get(..PLAIN_LINE).unwrap_or(text)).filter(|start| start.at == 0) else {
+        return Plain::No;
+    };
     let mut gathered = Gathered::new(&start);
     let mut end = 0;
+    let mut is_usual = true;
     for run in runs(text) {
         let gap = text.get(end..run.start).unwrap_or_default();
         let line = text.get(run.clone()).unwrap_or_default();
         if !gap.iter().all(u8::is_ascii_whitespace) {
-            return false;
+            return Plain::No;
         }
         let left = gathered.left();
         if line.len() >= left {
-            return true;
+            return if is_usual && line.len() == left { Plain::Whole } else { Plain::Perhaps };
         }
         if line.len() < PLAIN_LINE {
-            return false;
+            return Plain::No;
         }
+        is_usual &= WIDTHS.contains(&line.len());
         gathered.push(line);
         end = run.end;
     }
-    false
+    Plain::No
 }
 
 /// Reads a structure whose digits are enough without other text: letters between its lines may look like digits.
