@@ -285,8 +285,8 @@ fn between(bytes: &[u8]) -> usize {
         let step = match rest {
             [b'/', b'*', ..] => memchr::memmem::find(near, b"*/").map(|end| end + 2),
             [b'/', b'/', ..] | [b'#', ..] => memchr::memchr(b'\n', near).map(|end| end + 1),
-            [b',' | b'\\', ..] => Some(1),
-            [b'_', b'\r' | b'\n', ..] => Some(1),
+            // An underscore continues a line of Basic.
+            [b',' | b'\\', ..] | [b'_', b'\r' | b'\n', ..] => Some(1),
             [b'.' | b'd' | b'D' | b'B', ..] => directive(rest),
             [byte, ..] if byte.is_ascii_whitespace() => Some(1),
             _ => None,

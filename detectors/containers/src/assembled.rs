@@ -27,7 +27,7 @@ use keyradius_readers::text::unbase64;
 use keyradius_readers::{armor, private};
 use zeroize::Zeroizing;
 
-use runs::{Plain, Reading, Start};
+use runs::{Plain, Reading, Rule, Start};
 
 /// Base64 between other text.
 #[derive(Debug)]
@@ -164,8 +164,9 @@ impl Unwrapper for Assembled {
 struct Best {
     /// The decoded structure.
     bytes: Zeroizing<Vec<u8>>,
-    /// See [`doubt`].
-    doubt: u8,
+    /// How doubtful it is: see [`doubt`], then by the rule that found it. Where no arithmetic decides, a text with fewer
+    /// layers counts more.
+    doubt: (u8, Rule, usize),
     /// Where the shortest of the readings ends, in the blob: a wrong reading may end anywhere, and what follows is looked
     /// at again. At least as many bytes after the start as it has digits, and exact if no layer was removed.
     end: usize,
@@ -181,12 +182,19 @@ struct Judge {
 }
 
 impl Judge {
-    /// Adds a reading of the text from [`Self::base`] on. Returns whether another one may be better.
-    fn add(&mut self, reading: &Reading, is_exact: bool) -> bool {
+    /// Adds a reading of the text from [`Self::base`] on, without `removed` layers. Returns whether another one may be
+    /// better.
+    fn add(&mut self, reading: &Reading, removed: usize) -> bool {
         self.tried += 1;
-        let Some(bytes) = unbase64(&reading.digits) else { return true };
-        let doubt = doubt(&bytes);
-        let end = if is_exact { self.base + reading.end } else { self.from + reading.digits.len() };
+        let may_go_on = self.tried < MAX_READINGS;
+        let Some(bytes) = unbase64(&reading.digits) else { return may_go_on };
+        let proof = doubt(&bytes);
+        // Nothing but the rule speaks for a key whose numbers cannot be compared.
+        if proof == BARE && reading.rule == Rule::Length {
+            return may_go_on;
+        }
+        let doubt = (proof, reading.rule, LAYERS.saturating_sub(removed));
+        let end = if removed == 0 { self.base + reading.end } else { self.from + reading.digits.len() };
         match &mut self.best {
             // Of equals the first counts.
             Some(best) if best.doubt <= doubt => best.end = best.end.min(end),
@@ -195,19 +203,22 @@ impl Judge {
                 *best = Some(Best { bytes, doubt, end });
             }
         }
-        doubt > 0 && self.tried < MAX_READINGS
+        proof > 0 && may_go_on
     }
 }
+
+/// The doubt about a key whose numbers cannot be compared: a private number alone.
+const BARE: u8 = 2;
 
 /// How doubtful a reading is: not if the parts of the key prove each other, most if a key in it is damaged.
 fn doubt(bytes: &[u8]) -> u8 {
     let read = |read: fn(&[u8]) -> Result<PrivateKey, Malformed>| read(bytes).ok();
     match read(private::pkcs8).or_else(|| read(private::pkcs1)).or_else(|| read(private::sec1)) {
         Some(key) if key.verified => 0,
-        Some(key) if key.comparable => 3,
-        Some(_) => 1,
+        Some(key) if key.comparable => 4,
+        Some(_) => BARE,
         None if is_whole(bytes) => 1,
-        None => 2,
+        None => 3,
     }
 }
 
@@ -249,11 +260,11 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
         budget.take(layer.len() as u64)?;
         if let Some(start) = Start::find_from(&layer, before.len()) {
             if is_plain {
-                runs::plain(&layer, &start, &mut |reading| judge.add(&reading, true));
+                runs::plain(&layer, &start, &mut |reading| judge.add(&reading, 0));
                 break;
             }
-            if !runs::all(&layer, &start, &mut |reading| judge.add(&reading, removed == 0))
-                || !in_strings(&layer, &start, &mut judge)
+            if !runs::all(&layer, &start, &mut |reading| judge.add(&reading, removed))
+                || !in_strings(&layer, &start, removed, &mut judge)
             {
                 break;
             }
@@ -269,13 +280,13 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
 }
 
 /// Reads the string literals around the structure, joined. Returns whether another reading may be better.
-fn in_strings(text: &[u8], start: &Start, judge: &mut Judge) -> bool {
+fn in_strings(text: &[u8], start: &Start, removed: usize, judge: &mut Judge) -> bool {
     for loose in [false, true] {
         let mut joined = strings::joined(text, start.at, loose);
-        for _ in 0..2 {
+        for cleaned in 0..2 {
             let Some(text) = joined.take() else { break };
             if let Some(start) = Start::find(&text)
-                && !runs::all(&text, &start, &mut |reading| judge.add(&reading, false))
+                && !runs::all(&text, &start, &mut |reading| judge.add(&reading, removed + 1 + cleaned))
             {
                 return false;
             }

@@ -7,6 +7,7 @@
 mod raw;
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
@@ -55,7 +56,8 @@ impl Unwrapper for Escape {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        const ANCHORS: [Anchor; 6] = [VERSION, PEM, raw::ANCHORS[0], raw::ANCHORS[1], raw::ANCHORS[2], raw::ANCHORS[3]];
+        static ANCHORS: LazyLock<Vec<Anchor>> =
+            LazyLock::new(|| [VERSION, PEM].into_iter().chain(raw::ANCHORS).collect());
         &ANCHORS
     }
 
@@ -313,13 +315,17 @@ mod tests {
         }
     }
 
+    fn escaped(bytes: &[u8]) -> String {
+        bytes.iter().fold(String::new(), |text, b| text + &format!("\\x{b:02x}"))
+    }
+
     #[test]
     fn pem_and_literals_in_literals() {
         let pem = [&b"-----BEGIN X-----\n"[..], &[b'A'; 60]].concat();
-        let x: String = pem.iter().map(|b| format!("\\x{b:02x}")).collect();
+        let x = escaped(&pem);
         assert_eq!(open(&format!("char k[] = \"{}\"\n  \"{}\";", &x[..64], &x[64..])), Some(pem));
         let plain: Vec<u8> = [0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13].into_iter().chain(5..150).collect();
-        let inner: String = plain.iter().map(|b| format!("\\x{b:02x}")).collect();
+        let inner = escaped(&plain);
         let json = format!("{{\"text\": \"b'{}'\"}}", inner.replace('\\', "\\\\"));
         let once = String::from_utf8(open(&json).unwrap()).unwrap();
         assert_eq!((once.as_str(), open(&once)), (&*format!("b'{inner}'"), Some(plain)));

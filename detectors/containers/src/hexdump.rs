@@ -73,10 +73,14 @@ impl Unwrapper for Hexdump {
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
         let bytes = blob.bytes;
-        if !is_line(bytes, hit.at) {
-            return Err(Malformed::new("line of a dump", hit.at).into());
-        }
-        let mut start = line_at(bytes, hit.at).start;
+        let first = match is_line(bytes, hit.at) {
+            true => Some(hit.at),
+            // A dump of one line may precede others.
+            false if hit.anchor.at_start => next_dump(bytes, 0),
+            false => None,
+        };
+        let Some(first) = first else { return Err(Malformed::new("line of a dump", hit.at).into()) };
+        let mut start = line_at(bytes, first).start;
         while let Some(before) = start.checked_sub(1).map(|end| line_at(bytes, end)) {
             let text = bytes.get(before.clone()).unwrap_or_default();
             if parse(text).is_none() && !is_star(text) {
@@ -349,7 +353,8 @@ mod tests {
             ("hexdump", dump(&plain, |at, b| format!("{at:07x} {}", words(b, true)))),
             ("xxd -b", {
                 let line = |b: &[u8]| b.iter().map(|b| format!("{b:08b}")).collect::<Vec<_>>().join(" ");
-                plain.chunks(6).enumerate().map(|(n, b)| format!("{:08x}: {:<53}  ......\n", n * 6, line(b))).collect()
+                let lines = plain.chunks(6).enumerate();
+                lines.fold(String::new(), |text, (n, b)| text + &format!("{:08x}: {:<53}  ......\n", n * 6, line(b)))
             }),
             (
                 "od -c",

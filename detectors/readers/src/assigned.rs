@@ -29,8 +29,8 @@ pub fn as_json(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usi
     out.extend_from_slice(kind);
     let mut count = 0;
     for name in MEMBERS {
-        let found = memchr::memmem::find_iter(text, name).filter(|at| is_name(text, *at, name.len()));
-        let Some(value) = found.filter_map(|at| value(text, at + name.len())).next() else { continue };
+        let mut found = memchr::memmem::find_iter(text, name).filter(|at| is_name(text, *at, name.len()));
+        let Some(value) = found.find_map(|at| value(text, at + name.len())) else { continue };
         count += 1;
         for part in [b"\",\"", name, b"\":\"", value] {
             out.extend_from_slice(part);
@@ -74,7 +74,7 @@ fn value(text: &[u8], at: usize) -> Option<&[u8]> {
             [b'!' | b'&', ..] if separated => here.iter().position(u8::is_ascii_whitespace)?,
             [b'>' | b'|', b'-' | b'+', ..] if separated => 2,
             [b'>' | b'|', ..] if separated => 1,
-            [byte, ..] if separated && byte.is_ascii_alphanumeric() || separated && matches!(byte, b'-' | b'_') => {
+            [byte, ..] if separated && (byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) => {
                 break;
             }
             _ => return None,

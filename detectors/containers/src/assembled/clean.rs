@@ -75,7 +75,8 @@ fn unit(text: &[u8]) -> (usize, Written) {
         }
         // The soft line break of quoted-printable.
         [b'=', b'\n', ..] => (2, Written::Nothing),
-        [b'=', b'\r', b'\n', ..] => (3, Written::Nothing),
+        // The same with CRLF, and a byte order mark.
+        [b'=', b'\r', b'\n', ..] | [0xef, 0xbb, 0xbf, ..] => (3, Written::Nothing),
         [b'=', ref digits @ ..] => match hex(digits.get(..2)) {
             Some(code) if !digits.iter().take(2).any(u8::is_ascii_lowercase) => of(3, code),
             _ => (1, Written::Character(b'='.into())),
@@ -101,7 +102,6 @@ fn unit(text: &[u8]) -> (usize, Written) {
         [0xe2, second @ 0x80..=0xbf, third @ 0x80..=0xbf, ..] => {
             of(3, 0x2000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f))
         }
-        [0xef, 0xbb, 0xbf, ..] => (3, Written::Nothing),
         [byte, ..] => of(1, byte.into()),
         [] => (0, Written::Nothing),
     }

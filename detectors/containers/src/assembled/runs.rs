@@ -10,6 +10,19 @@ pub(super) struct Reading {
     pub(super) digits: Zeroizing<Vec<u8>>,
     /// Position after the last digit in the text.
     pub(super) end: usize,
+    /// How strict the rule is that found it.
+    pub(super) rule: Rule,
+}
+
+/// A rule that chooses digits, the strictest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rule {
+    /// The same text between all lines of one width.
+    Regular,
+    /// Runs of one width.
+    Width,
+    /// Runs of some length.
+    Length,
 }
 
 /// Maximum length of a structure, in bytes. A PKCS#12 with a long chain has less.
@@ -107,17 +120,33 @@ fn value(byte: u8) -> Option<u8> {
     digit(byte).filter(|_| !matches!(byte, b'-' | b'_'))
 }
 
-/// The length of an OpenSSH key, once enough of it was read to know (PROTOCOL.key of OpenSSH).
+/// The length of an OpenSSH key, once enough of it was read to know (PROTOCOL.key of OpenSSH). `None` too if its fields
+/// are not those of a key.
 fn openssh_length(digits: &[u8]) -> Option<usize> {
     let bytes = unbase64(digits)?;
-    let number = |at: usize| {
-        let bytes = bytes.get(at..at.checked_add(4)?)?;
-        Some(bytes.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))).filter(|n| *n <= MAX_LENGTH)
+    let string = |at: usize| {
+        let length = bytes.get(at..at.checked_add(4)?)?;
+        let length = length.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
+        let end = (at + 4).checked_add(length).filter(|_| length <= MAX_LENGTH)?;
+        Some((at + 4, end))
     };
-    let skip = |at: usize| Some(at + 4 + number(at)?);
-    // Cipher, KDF and its options; the number of keys; the public and the private part.
-    let keys = skip(skip(skip(15)?)?)?;
-    skip(skip(keys + 4)?)
+    let is_name = |name: Option<&[u8]>| {
+        name.is_some_and(|name| (4..=64).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic))
+    };
+    // After the magic number: cipher, KDF and its options; the number of keys; the public and the private part.
+    let (cipher, kdf) = string(15)?;
+    let (_, kdf_end) = string(kdf)?;
+    let (_, options_end) = string(kdf_end)?;
+    let (public, public_end) = string(options_end + 4)?;
+    let (kind, kind_end) = string(public)?;
+    let (private, end) = string(public_end)?;
+    let is_key = bytes.get(options_end..options_end + 4) == Some(&[0, 0, 0, 1])
+        && is_name(bytes.get(cipher..kdf))
+        && is_name(bytes.get(kdf + 4..kdf_end))
+        && is_name(bytes.get(kind..kind_end))
+        && kind_end < public_end
+        && (end - private).is_multiple_of(8);
+    is_key.then_some(end)
 }
 
 /// The digits collected so far.
@@ -149,8 +178,8 @@ impl Gathered {
     }
 
     /// The reading up to `end`, if its digits are exactly those of the structure.
-    fn complete(self, end: usize) -> Option<Reading> {
-        (self.all == Some(self.digits.len())).then_some(Reading { digits: self.digits, end })
+    fn complete(self, end: usize, rule: Rule) -> Option<Reading> {
+        (self.all == Some(self.digits.len())).then_some(Reading { digits: self.digits, end, rule })
     }
 }
 
@@ -220,7 +249,6 @@ pub(super) fn all(text: &[u8], start: &Start, add: &mut dyn FnMut(Reading) -> bo
     let by_width = [false, true].into_iter().filter_map(|once| of_width(text, start, once));
     let by_rule = std::iter::once_with(|| regular(text, start)).flatten();
     let by_length = [32, 16, 8, 4, 2, 1].into_iter().filter_map(|least| of_least(text, start, least));
-    // The strictest first: where no arithmetic decides, the first one counts.
     for reading in by_rule.chain(by_width).chain(by_length) {
         if !add(Reading { end: start.at + reading.end, ..reading }) {
             return false;
@@ -249,7 +277,7 @@ fn of_width(text: &[u8], start: &Start, once: bool) -> Option<Reading> {
             }
         }
     }
-    gathered.complete(end)
+    gathered.complete(end, Rule::Width)
 }
 
 /// Takes the runs of at least `least` digits, and the rest.
@@ -266,7 +294,7 @@ fn of_least(text: &[u8], start: &Start, least: usize) -> Option<Reading> {
             gathered.push(line);
             end = run.end;
             if gathered.left() == 0 {
-                return gathered.complete(end);
+                return gathered.complete(end, Rule::Length);
             }
         }
     }
@@ -306,7 +334,7 @@ fn with_separator(text: &[u8], start: &Start, width: usize, separator: &[u8]) ->
         gathered.push(digits);
         if gathered.left() == 0 {
             let end = text.len() - behind.len();
-            return if lines < MIN_LINES { None } else { gathered.complete(end) };
+            return if lines < MIN_LINES { None } else { gathered.complete(end, Rule::Regular) };
         }
         rest = behind.get(separated(behind, separator)?..)?;
     }

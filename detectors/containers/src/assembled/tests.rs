@@ -66,7 +66,7 @@ fn pkcs12(length: u16) -> Vec<u8> {
 
 fn lines(der: &[u8], width: usize) -> Vec<String> {
     let mut text = base64(der);
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text.as_bytes().chunks(width).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect()
@@ -233,7 +233,7 @@ fn records_cut_anywhere() {
 
 #[test]
 fn overstruck_text() {
-    let text: String = "-----BEGIN X KEY-----".chars().map(|c| format!("{c}\x08{c}")).collect();
+    let text: String = "-----BEGIN X KEY-----".chars().flat_map(|c| [c, '\x08', c]).collect();
     let (origin, budget) = (Origin::file("x"), Budget::new(Limits::default()));
     let blob = Blob::whole(text.as_bytes(), &origin);
     assert!(Assembled.claims(blob) && !Assembled.claims(Blob::whole(b"a\x08b", &origin)));

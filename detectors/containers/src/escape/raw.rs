@@ -1,14 +1,24 @@
 //! Binary strings in which only some bytes are escaped: dumps of MySQL (`\0`, `\n`, `\Z`), pickles of protocol 0
 //! (`\u0000`), string literals of PHP.
 //!
-//! The OID of a key has no byte that is escaped, so its anchor is found although the structure around it is not intact.
+//! The OID of an EC key has no byte that is escaped, so its anchor is found although the structure around it is not
+//! intact. Those of other keys are anchors in their escaped forms.
 
 use keyradius_core::seam::Anchor;
 use keyradius_readers::locate;
 use zeroize::Zeroizing;
 
-/// OIDs at the start of DER keys and PKCS#12.
-pub(super) const ANCHORS: [Anchor; 4] = [locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410];
+/// OIDs at the start of DER keys and PKCS#12. The OID of PKCS has a carriage return, and the version of an RSA key is
+/// zero: both are escaped, as MySQL or as a pickle does it.
+pub(super) const ANCHORS: [Anchor; 7] = [
+    locate::EC_OID,
+    locate::DSA_OID,
+    locate::RFC8410,
+    Anchor::anywhere(b"\x2a\x86\x48\x86\xf7\\r\x01"),
+    Anchor::anywhere(b"\x2a\x86\x48\x86\xf7\\u000d\x01"),
+    Anchor::anywhere(b"\x02\x01\\0\x02"),
+    Anchor::anywhere(b"\x02\x01\\u0000\x02"),
+];
 
 /// How far before an OID its structure begins at most, in escaped bytes.
 const BEFORE: usize = 64;
@@ -21,7 +31,7 @@ pub(super) fn read(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, std::
     let from = at.saturating_sub(BEFORE);
     let before = bytes.get(from..at)?;
     // Only a structure that is damaged by an escape: the cheap test that almost all keys fail.
-    memchr::memchr(b'\\', before.get(before.len().saturating_sub(MAX_HEADER)..)?)?;
+    memchr::memchr(b'\\', bytes.get(at.saturating_sub(MAX_HEADER)..bytes.len().min(at + 6))?)?;
     // The first SEQUENCE whose header fits: its content is a version, then a SEQUENCE with the OID.
     memchr::memchr_iter(0x30, before).find_map(|start| {
         let start = from + start;
@@ -43,7 +53,7 @@ fn length(head: &[u8]) -> Option<usize> {
         [0x30, low @ 0x20..=0x7f, ref rest @ ..] => (usize::from(low) + 2, rest),
         _ => return None,
     };
-    matches!(rest, [2, 1, 0..=3, 0x30, ..]).then_some(length)
+    matches!(rest, [2, 1, 0..=3, 0x30 | 2, ..]).then_some(length)
 }
 
 /// The first `count` bytes of a text without its escapes, and the length of the text they were read from.
