@@ -53,6 +53,12 @@ for stem, (keys, pem, der, certs, how) in KEYS.items():
                 continue
             f.add(f"{stem}.{form}.{name}", f.run(command), f"{how}; {form}; {command}", keys)
 
+# OpenPGP armor, whose checksum proves a reading.
+pgp = make(f, ["pgp_rsa"])["pgp_rsa"]
+f.path("k").write_text(pgp[1])
+for name in ("nl", "timestamps", "debug", "docker_json", "jq_pretty", "echo_bat", "diff_color", "cat_a", "html", "env", "reply"):
+    f.add(f"pgp_rsa.{name}", f.run(TOOLS[name]), f"{pgp[4]}; {TOOLS[name]}", pgp[0])
+
 # A terminal recording: one event for each write, or for each key that was typed.
 pem = KEYS["p8"][1].replace("\n", "\r\n")
 head = json.dumps({"version": 2, "width": 80, "height": 24}) + "\n"

@@ -8,9 +8,13 @@
 //! has exactly the stated number of digits. Of several, the one is passed on whose numbers prove each other, if there is
 //! one; the detectors prove it again.
 //!
+//! OpenPGP armor has a checksum instead (`armored.rs`).
+//!
 //! The work begins at an anchor of other readers, after the first digits gave a length, and only if the digits are not
-//! complete as they are.
+//! complete as they are. It is bounded by the stated length, which is at most 256 KiB: 24 bytes of text for each digit,
+//! in four layers, each read in at most ten ways.
 
+mod armored;
 mod clean;
 mod runs;
 mod strings;
@@ -36,11 +40,11 @@ pub(crate) struct Assembled;
 static ABOUT: About = About {
     id: "assembled",
     title: "base64 between other text",
-    detects: "PEM and base64 of DER keys, PKCS#12 and OpenSSH keys with other text before, after or between the lines: \
+    detects: "PEM and base64 of DER keys, PKCS#12 and OpenSSH keys, and OpenPGP armor with other text before, after or between the lines: \
               timestamps, line numbers, quotes of mail, terminal colours and cursor moves, records of JSON logs and \
               terminal recordings, markup, cells, assignments, separators of any kind, and several layers of escapes.",
-    blind_to: "Structures that state no length (OpenPGP, PKCS#12 with indefinite lengths, PEM encrypted as in RFC \
-               1421). Lines of different lengths with letters and digits directly beside them. Separators of more than \
+    blind_to: "Structures that state no length (PKCS#12 with indefinite lengths, PEM encrypted as in RFC 1421), and \
+               OpenPGP armor without a checksum. Lines of different lengths with letters and digits directly beside them. Separators of more than \
                96 bytes that contain letters or digits as long as a line. URL-safe digits.",
     respond: "Whoever reads the log, the recording or the document can read the key. Replace it, and remove the text.",
     references: &["RFC 7468", "ECMA-48", "asciicast v2 file format"],
@@ -136,6 +140,14 @@ impl Unwrapper for Assembled {
         if hit == Hit::START {
             budget.take(bytes.len() as u64)?;
             let _ = each(Entry { bytes: &clean::clean(bytes), span: 0..bytes.len() });
+            return Ok(());
+        }
+        let is_openpgp = |label: &str| label.starts_with("PGP PRIVATE") || label.starts_with("PGP SECRET");
+        if hit.anchor == armor::ANCHOR && armor::label(bytes, hit.at).is_some_and(|label| is_openpgp(&label)) {
+            let read = armored::read(bytes, hit.at);
+            let (packets, length) = read.ok_or(Malformed::new("checksum of an armor", hit.at))?;
+            budget.take(packets.len() as u64)?;
+            let _ = each(Entry { bytes: &packets, span: hit.at..hit.at + length });
             return Ok(());
         }
         let from = if hit.anchor == armor::ANCHOR {
@@ -249,6 +261,7 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
         Plain::No => false,
     };
     let end = bytes.len().min(from + HEAD + length.saturating_mul(MAX_NOISE));
+    let end = from + until_next(bytes.get(from..end).unwrap_or_default()).len();
     // With the text before it on its line, which shows in which literal it is.
     let near = from.saturating_sub(NEAR);
     let before = bytes.get(near..from).unwrap_or_default();
@@ -277,6 +290,13 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
         before = clean::clean(&before);
     }
     Ok(judge.best)
+}
+
+/// The text before the next BEGIN line. With many blocks, none is read beyond the next.
+fn until_next(text: &[u8]) -> &[u8] {
+    let rest = text.get(1..).unwrap_or_default();
+    let next = memchr::memmem::find(rest, armor::ANCHOR.bytes).map_or(text.len(), |at| at + 1);
+    text.get(..next).unwrap_or_default()
 }
 
 /// Reads the string literals around the structure, joined. Returns whether another reading may be better.

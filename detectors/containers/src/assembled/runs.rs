@@ -184,7 +184,7 @@ impl Gathered {
 }
 
 /// Iterates over the runs of digits of a text, each with its range.
-fn runs(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(super) fn runs(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
     let is_digit = |byte: &u8| value(*byte).is_some();
     let mut at = 0;
     std::iter::from_fn(move || {
