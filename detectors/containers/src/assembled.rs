@@ -11,7 +11,7 @@
 //! OpenPGP armor has a checksum instead (`armored.rs`).
 //!
 //! The work begins at an anchor of other readers, after the first digits gave a length, and only if the digits are not
-//! complete as they are. It is bounded by the stated length, which is at most 256 KiB: 24 bytes of text for each digit,
+//! complete as they are. It is bounded by the stated length, which is at most 64 KiB: 12 bytes of text for each digit,
 //! in four layers, each read in at most ten ways.
 
 mod armored;
@@ -65,8 +65,11 @@ const NEAR: usize = 512;
 /// How many bytes from an anchor on its structure may begin: the anchor of OpenSSH keys is at their start.
 const FIRST: usize = 20;
 
-/// Maximum number of bytes of text for each digit. A recording of a typed key has 20.
-const MAX_NOISE: usize = 24;
+/// Maximum number of bytes of text for each digit. Runs of an office document have up to eight.
+const MAX_NOISE: usize = 12;
+
+/// How many bytes of the budget each byte of text takes: it is read many times.
+const WORK: usize = 8;
 
 /// Maximum number of layers of escapes and markup that are removed.
 const LAYERS: usize = 3;
@@ -266,11 +269,12 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
     let near = from.saturating_sub(NEAR);
     let before = bytes.get(near..from).unwrap_or_default();
     let base = memchr::memrchr(b'\n', before).map_or(near, |found| near + found + 1);
+    // Taken before anything is copied: every hit may ask for as much.
+    budget.take((end.saturating_sub(base) * WORK) as u64)?;
     let mut layer = Zeroizing::new(bytes.get(base..end).unwrap_or_default().to_vec());
     let mut before = Zeroizing::new(bytes.get(base..from).unwrap_or_default().to_vec());
     let mut judge = Judge { base, from, best: None, tried: 0 };
     for removed in 0..=LAYERS {
-        budget.take(layer.len() as u64)?;
         if let Some(start) = Start::find_from(&layer, before.len()) {
             if is_plain {
                 runs::plain(&layer, &start, &mut |reading| judge.add(&reading, 0));

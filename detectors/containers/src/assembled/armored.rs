@@ -67,7 +67,7 @@ fn of_width(text: &[u8], width: usize, before: usize, after: usize) -> Option<Ze
     let full = digits.len();
     let tails = || runs::runs(text).filter(|run| run.start >= end && run.len() < width).take(MAX_TAILS);
     for sum in tails().filter(|run| run.len() == 4) {
-        if !sum.start.checked_sub(1).is_some_and(|before| text.get(before) == Some(&b'=')) {
+        if sum.start.checked_sub(1).is_none_or(|before| text.get(before) != Some(&b'=')) {
             continue;
         }
         let sum = unbase64(text.get(sum)?)?;

@@ -26,7 +26,7 @@ pub(super) enum Rule {
 }
 
 /// Maximum length of a structure, in bytes. A PKCS#12 with a long chain has less.
-const MAX_LENGTH: usize = 1 << 18;
+const MAX_LENGTH: usize = 1 << 16;
 
 /// Minimum length of a structure, in bytes. An Ed25519 key in PKCS#8 has 48.
 const MIN_LENGTH: usize = 40;
