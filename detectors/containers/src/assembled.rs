@@ -11,7 +11,7 @@
 //! OpenPGP armor has a checksum instead (`armored.rs`).
 //!
 //! The work begins at an anchor of other readers, after the first digits gave a length, and only if the digits are not
-//! complete as they are. It is bounded by the stated length, which is at most 64 KiB: 12 bytes of text for each digit,
+//! complete as they are. It is bounded by the stated length, which is at most 64 KiB: 12 or 24 bytes of text for each digit,
 //! in four layers, each read in at most ten ways.
 
 mod armored;
@@ -31,7 +31,7 @@ use keyradius_readers::text::unbase64;
 use keyradius_readers::{armor, private};
 use zeroize::Zeroizing;
 
-use runs::{Plain, Reading, Rule, Start};
+use runs::{Reading, Rule, Start};
 
 /// Base64 between other text.
 #[derive(Debug)]
@@ -65,8 +65,9 @@ const NEAR: usize = 512;
 /// How many bytes from an anchor on its structure may begin: the anchor of OpenSSH keys is at their start.
 const FIRST: usize = 20;
 
-/// Maximum number of bytes of text for each digit. Runs of an office document have up to eight.
-const MAX_NOISE: usize = 12;
+/// Maximum number of bytes of text for each digit. Runs of an office document have up to eight. After a BEGIN line:
+/// with a colour for each character.
+const MAX_NOISE: [usize; 2] = [12, 24];
 
 /// How many bytes of the budget each byte of text takes: it is read many times.
 const WORK: usize = 8;
@@ -258,12 +259,12 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
         let start = Start::find(bytes.get(from..).unwrap_or_default()).filter(|start| start.at == 0);
         (start.ok_or_else(malformed)?.length(), runs::is_plain(bytes.get(from..).unwrap_or_default()))
     };
-    let is_plain = match is_plain {
-        Plain::Whole => return Err(malformed().into()),
-        Plain::Perhaps => true,
-        Plain::No => false,
-    };
-    let end = bytes.len().min(from + HEAD + length.saturating_mul(MAX_NOISE));
+    if is_plain {
+        return Err(malformed().into());
+    }
+    let [noise, noise_of_pem] = MAX_NOISE;
+    let noise = if hit.anchor == armor::ANCHOR { noise_of_pem } else { noise };
+    let end = bytes.len().min(from + HEAD + length.saturating_mul(noise));
     let end = from + until_next(bytes.get(from..end).unwrap_or_default()).len();
     // With the text before it on its line, which shows in which literal it is.
     let near = from.saturating_sub(NEAR);
@@ -275,16 +276,11 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
     let mut before = Zeroizing::new(bytes.get(base..from).unwrap_or_default().to_vec());
     let mut judge = Judge { base, from, best: None, tried: 0 };
     for removed in 0..=LAYERS {
-        if let Some(start) = Start::find_from(&layer, before.len()) {
-            if is_plain {
-                runs::plain(&layer, &start, &mut |reading| judge.add(&reading, 0));
-                break;
-            }
-            if !runs::all(&layer, &start, &mut |reading| judge.add(&reading, removed))
-                || !in_strings(&layer, &start, removed, &mut judge)
-            {
-                break;
-            }
+        if let Some(start) = Start::find_from(&layer, before.len())
+            && !(runs::all(&layer, &start, &mut |reading| judge.add(&reading, removed))
+                && in_strings(&layer, &start, removed, &mut judge))
+        {
+            break;
         }
         let next = clean::clean(&layer);
         if next == layer {
@@ -296,10 +292,13 @@ fn best(bytes: &[u8], from: usize, hit: Hit<'_>, budget: &Budget) -> Result<Opti
     Ok(judge.best)
 }
 
-/// The text before the next BEGIN line. With many blocks, none is read beyond the next.
+/// The text before the next BEGIN line. With many blocks, none is read beyond the next. A BEGIN line may be printed
+/// twice, in two columns.
 fn until_next(text: &[u8]) -> &[u8] {
-    let rest = text.get(1..).unwrap_or_default();
-    let next = memchr::memmem::find(rest, armor::ANCHOR.bytes).map_or(text.len(), |at| at + 1);
+    /// Width of two columns.
+    const COLUMNS: usize = 160;
+    let rest = text.get(COLUMNS..).unwrap_or_default();
+    let next = memchr::memmem::find(rest, armor::ANCHOR.bytes).map_or(text.len(), |at| at + COLUMNS);
     text.get(..next).unwrap_or_default()
 }
 
@@ -322,7 +321,7 @@ fn in_strings(text: &[u8], start: &Start, removed: usize, judge: &mut Judge) -> 
 
 /// The stated length of the structure in the PEM block at `from`, in digits, and whether it is plain. Only the first
 /// bytes are read, in each of their layers.
-fn length(bytes: &[u8], from: usize) -> Option<(usize, Plain)> {
+fn length(bytes: &[u8], from: usize) -> Option<(usize, bool)> {
     let head = bytes.get(from..bytes.len().min(from + HEAD))?;
     if let Some(start) = Start::find(head) {
         return Some((start.length(), runs::is_plain(bytes.get(from + start.at..)?)));
@@ -330,7 +329,7 @@ fn length(bytes: &[u8], from: usize) -> Option<(usize, Plain)> {
     let mut layer = clean::clean(head);
     for _ in 1..LAYERS {
         if let Some(start) = Start::find(&layer) {
-            return Some((start.length(), Plain::No));
+            return Some((start.length(), false));
         }
         layer = clean::clean(&layer);
     }

@@ -195,23 +195,14 @@ pub(super) fn runs(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> 
     })
 }
 
-/// Whether other readers read a structure, because there is nothing but blanks between its lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plain {
-    /// Its lines have a usual width.
-    Whole,
-    /// It has enough digits, but some of them may be letters of other text.
-    Perhaps,
-    No,
-}
-
 /// Lengths of the lines that encoders write.
 const WIDTHS: [usize; 3] = [64, 76, 70];
 
-/// Whether the structure at the start of a text is plain.
-pub(super) fn is_plain(text: &[u8]) -> Plain {
+/// Whether the structure at the start of a text has nothing but blanks between lines of a usual width, so that other
+/// readers read it.
+pub(super) fn is_plain(text: &[u8]) -> bool {
     let Some(start) = Start::find(text.get(..PLAIN_LINE).unwrap_or(text)).filter(|start| start.at == 0) else {
-        return Plain::No;
+        return false;
     };
     let mut gathered = Gathered::new(&start);
     let mut end = 0;
@@ -220,27 +211,20 @@ pub(super) fn is_plain(text: &[u8]) -> Plain {
         let gap = text.get(end..run.start).unwrap_or_default();
         let line = text.get(run.clone()).unwrap_or_default();
         if !gap.iter().all(u8::is_ascii_whitespace) {
-            return Plain::No;
+            return false;
         }
         let left = gathered.left();
         if line.len() >= left {
-            return if is_usual && line.len() == left { Plain::Whole } else { Plain::Perhaps };
+            return is_usual && line.len() == left;
         }
         if line.len() < PLAIN_LINE {
-            return Plain::No;
+            return false;
         }
         is_usual &= WIDTHS.contains(&line.len());
         gathered.push(line);
         end = run.end;
     }
-    Plain::No
-}
-
-/// Reads a structure whose digits are enough without other text: letters between its lines may look like digits.
-pub(super) fn plain(text: &[u8], start: &Start, add: &mut dyn FnMut(Reading) -> bool) {
-    if let Some(reading) = regular(text.get(start.at..).unwrap_or_default(), start) {
-        add(Reading { end: start.at + reading.end, ..reading });
-    }
+    false
 }
 
 /// Reads a structure in every way. Passes each complete reading to `add`, until it returns false.
