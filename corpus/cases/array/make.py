@@ -41,6 +41,7 @@ for stem, (keys, pem, der, certs, how) in KEYS.items():
     add("cs", f"class K {{ static byte[] key = new byte[] {{ {rows(up, 16)} }}; }}\n", "C#", **hard)
     add("java", f"class K {{ byte[] key = {{ {rows(cast, 8)} }}; }}\n", "Java with casts", **hard)
     script = 'System.out.println("byte[] key = " + java.util.Arrays.toString(java.nio.file.Files.readAllBytes(java.nio.file.Path.of("k"))).replace("[", "{").replace("]", "};"));\n/exit\n'
+    add("cast.java", f"class K {{ byte[] key = {{ {', '.join(f'(byte)0x{b:02X}' for b in der)} }}; }}\n", "Java, every byte cast", **few)
     add("signed.java", "class K {\n" + f.run("jshell -s -", script.encode()).decode() + "}\n", "jshell Arrays.toString", **few)
     add("py", f"KEY = bytes({list(der)})\n", "Python list", **few)
     add("js", f"const key = new Uint8Array([\n  {rows(low, 12)}\n]);\n", "JavaScript", **hard)
@@ -52,6 +53,14 @@ for stem, (keys, pem, der, certs, how) in KEYS.items():
         f.add(f"{stem}.pem.xxd.h", f.run("xxd -i key_pem"), f"{how}; xxd -i of the PEM", keys)
         f.add(f"{stem}.pem.c", b"#include <pgmspace.h>\nconst char key[] PROGMEM = {\n" + f.run("xxd -i < key_pem") + b", 0x00\n};\n", f"{how}; xxd -i < of the PEM", keys)
         f.add(f"{stem}.pem.buffer.json", f.run("node -e 'process.stdout.write(JSON.stringify(require(\"fs\").readFileSync(\"key_pem\")))'"), f"{how}; node JSON.stringify of the PEM", keys)
+        text = [str(b) for b in pem.encode()]
+        f.add(f"{stem}.pem.rs", f"pub const KEY: [u8; {len(text)}] = [{', '.join(text)}];\n", f"{how}; decimal numbers of the PEM, Rust", keys)
+        f.add(f"{stem}.pem.go.log", f"2026/01/02 03:04:05 config: {{Name:x Key:[{' '.join(text)}]}}\n", f"{how}; the PEM as Go prints %+v", keys)
+        f.add(f"{stem}.pem.s", "key:\n" + "".join("\t.byte\t" + ",".join(text[i:i + 8]) + "\n" for i in range(0, len(text), 8)), f"{how}; .byte of the PEM", keys)
+        cast = ", ".join(f"(byte)0x{b:02X}" for b in pem.encode())
+        f.add(f"{stem}.pem.java", f"class K {{ byte[] key = {{ {cast} }}; }}\n", f"{how}; Java, every byte of the PEM cast", keys)
+        words = [int.from_bytes(pem.encode()[i:i + 4].ljust(4, b"\0"), "big") for i in range(0, len(pem), 4)]
+        f.add(f"{stem}.pem.dts", "/dts-v1/;\n\n/ {\n\tkey = <" + " ".join(f"0x{w:08x}" for w in words) + ">;\n};\n", f"{how}; words of the PEM in a device tree", keys)
         f.add(f"{stem}.pem.json", json.dumps(list(pem.encode())), f"{how}; a JSON array of the PEM", keys)
 
 silent = lambda file, data, why: f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)

@@ -1,5 +1,8 @@
 """Keys as escaped bytes in string literals."""
 
+import json
+import pickle
+
 from kit import Family, noise
 from textkeys import make
 
@@ -21,6 +24,15 @@ for stem, (keys, pem, der, certs, how) in KEYS.items():
     add("sh", "printf '" + x + "' > key.der\n", "shell printf")
     add("bash", "key=$'" + "\\\n".join(lines) + "'\n", "bash, continued lines")
     add("js", f'const key = Buffer.from("{x}", "latin1");\n', "JavaScript")
+    if pem:
+        f.path("p").write_text(pem)
+        text = "".join(f"\\x{b:02x}" for b in pem.encode())
+        add("pem.c", f'const char key[] = "{text}";\n', "PEM, C")
+        add("pem.json", json.dumps({"log": f"loaded b'{text}'"}), "PEM, in a string of JSON")
+    add("cell.ipynb", json.dumps({"cells": [{"outputs": [{"data": {"text/plain": [repr(der)]}}]}]}), "Python repr in the output of a notebook")
+    if stem not in ("ec", "ec384"):
+        add("0.pickle", pickle.dumps({"k": der.decode("latin-1")}, protocol=0), "pickle of protocol 0")
+        add("mysql.sql", b"INSERT INTO `t` VALUES (1,'" + der.replace(b"\\", b"\\\\").replace(b"\0", b"\\0").replace(b"\n", b"\\n").replace(b"\r", b"\\r").replace(b"'", b"\\'").replace(b'"', b'\\"').replace(b"\x1a", b"\\Z") + b"');\n", "escapes as mysqldump writes them")
     add("inside.py", f"fw = {noise(stem, 90) + der + noise(stem, 80)!r}\n", "Python repr, between other bytes")
 silent = lambda file, data, why: f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
 silent("near_noise.py", f"D = {noise('e', 3000)!r}\n", "random bytes")

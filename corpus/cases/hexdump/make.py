@@ -8,6 +8,7 @@ KEYS = make(f, ["rsa", "p8", "ec", "ec8", "ed", "enc", "p12", "jks", "ssh", "pgp
 TOOLS = {
     "xxd": "xxd k", "xxd_g1": "xxd -g1 k", "xxd_g4": "xxd -g4 k", "xxd_c32": "xxd -c 32 k", "xxd_upper": "xxd -u k", "hexdump_c": "hexdump -C k", "hexdump": "hexdump -v k",
     "od": "od -t x1 k", "od_hex": "od -A x -t x1z -v k", "od_words": "od -x k",
+    "xxd_b": "xxd -b k", "od_c": "od -c k", "od_b": "od -b k", "hexdump_ch": "hexdump -c k", "two": "hexdump /etc/hostname; hexdump -v k",
 }
 for stem, (keys, pem, der, certs, how) in KEYS.items():
     f.path("k").write_bytes(der)

@@ -93,6 +93,15 @@ for stem in ("rsa2048", "p256"):
         "wrapped.txt": "The key is\n\n     " + text.replace(plain["d"], plain["d"][:30] + "\n      " + plain["d"][30:]) + "\n",
         "hash.rb": "KEY = { " + ", ".join(f"'{k}' => '{v}'" for k, v in plain.items()) + " }\n",
         "sql.sql": "INSERT INTO jwk VALUES (1, '" + text + "');\n",
+        "key.tf": "locals {\n  key = {\n" + "".join(f'    {k:4} = "{v}"\n' for k, v in plain.items()) + "  }\n}\n",
+        "key.toml": "[server]\nport = 1\n\n[key]\n" + "".join(f'{k} = "{v}"\n' for k, v in plain.items()) + "\n[other]\nn = 2\n",
+        "key.php": "<?php return [\n" + "".join(f"  '{k}' => '{v}',\n" for k, v in plain.items()) + "];\n",
+        "arrow.rb": "KEY = {" + ", ".join(f'"{k}"=>"{v}"' for k, v in plain.items()) + "}\n",
+        "cell.csv": '1,"' + text.replace('"', '""') + '"\n',
+        "comments.yaml": "jwk:\n" + "".join(f"  # the {k}\n\n  {k}: {v} # it\n" for k, v in plain.items()) + "other: 1\n",
+        "folded.yaml": "jwk:\n" + "".join(f"  {k}: >-\n    {v}\n" for k, v in plain.items()) + "other: 1\n",
+        "tags.yaml": "jwk:\n" + "".join(f"  {k}: !!str {v}\n" for k, v in plain.items()) + "other: 1\n",
+        "between.yaml": "jwk:\n" + "".join(f"  {k}: {v}\n" for k, v in plain.items() if k != "d") + "  x5c:\n    - a\n  m:\n    a: b\n  d: " + plain["d"] + "\n",
         "diff.patch": "@@ -1 +1,3 @@\n+jwk: " + text + "\n",
     }
     for name, content in forms.items():

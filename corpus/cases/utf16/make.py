@@ -18,6 +18,8 @@ for stem, key in KEYS.items():
         how = f"iconv -t {codec.upper()} {stem}.pem{' with a byte order mark' if bom else ''}"
         f.add(f"{stem}.{name}.pem", bom + text.encode(codec), how, [key])
         f.add(f"{stem}.{name}.crlf.pem", bom + text.replace("\n", "\r\n").encode(codec), how + ", CRLF", [key])
+    for name, codec, bom in (("le32", "utf-32-le", b"\xff\xfe\0\0"), ("be32", "utf-32-be", b"\0\0\xfe\xff"), ("le32_plain", "utf-32-le", b"")):
+        f.add(f"{stem}.{name}.pem", bom + text.encode(codec), f"iconv -t {codec.upper()} {stem}.pem{' with a byte order mark' if bom else ''}", [key])
     f.add(f"{stem}.odd.bin", b"\0\1\2" + text.encode("utf-16-le") + b"\0\0", "UTF-16LE at an odd offset", [key])
     f.add(f"{stem}.ps1", b"\xff\xfe" + ('$key = @"\r\n' + text.replace("\n", "\r\n") + '"@\r\nWrite-Output "done"\r\n').encode("utf-16-le"), "PowerShell here-string saved as Unicode", [key])
     f.add(f"{stem}.reg", b"\xff\xfe" + ('Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\App]\r\n"Key"="' + text.replace("\n", "\\r\\n") + '"\r\n').encode("utf-16-le"), "registry export, escapes", [key])

@@ -24,11 +24,11 @@ static ABOUT: About = About {
     id: "array",
     title: "array of bytes in source code",
     detects: "Lists of numbers from 0 to 255 or -128 to 127, hexadecimal or decimal, that contain DER keys or \
-              certificates, or (hexadecimal, with blanks after the commas) PEM; with casts, suffixes and comments in \
+              certificates, or PEM; with casts, suffixes, conversions, directives of assemblers and comments in \
               between. Files as written by xxd -i and by JSON.stringify of a Buffer may contain anything.",
-    blind_to: "Arrays of fewer than 40 numbers, hexadecimal numbers without a leading zero, words of more than one \
-               byte, decimal arrays of bare SEC1 keys, one number per line, and keystores in arrays of other files \
-               than those above.",
+    blind_to: "Arrays of fewer than 40 numbers, DER in hexadecimal numbers without a leading zero or in decimal \
+               numbers separated by blanks, decimal arrays of bare SEC1 keys, one number per line, and keystores in \
+               arrays of other files than those above.",
     respond: "Everybody who has the program can read a compiled-in key. Replace it, and keep the new one out of the \
               source.",
     references: &["CWE-321", "xxd(1)"],
@@ -37,7 +37,15 @@ static ABOUT: About = About {
 /// INTEGER 0 or 1 as a version; `BEG` of a PEM header.
 const HEX: [Anchor; 2] = [Anchor::anywhere(b"0x02, 0x01, 0x0"), Anchor::anywhere(b"0x02,0x01,0x0")];
 const DECIMAL: [Anchor; 2] = [Anchor::anywhere(b"2, 1, 0, "), Anchor::anywhere(b"2,1,0,")];
-const PEM: Anchor = Anchor::anywhere(b"0x42, 0x45, 0x47");
+const PEM: [Anchor; 5] = [
+    Anchor::anywhere(b"0x42, 0x45, 0x47"),
+    Anchor::anywhere(b"66, 69, 71"),
+    Anchor::anywhere(b"66,69,71"),
+    Anchor::anywhere(b"66 69 71"),
+    Anchor::anywhere(b"(byte)0x45, (byte)0x47"),
+];
+/// The same where every number is cast, as Java needs it.
+const CAST: Anchor = Anchor::anywhere(b"(byte)0x02, (byte)0x01");
 
 /// How far before an anchor its header is searched for, in bytes.
 const NEAR: usize = 160;
@@ -48,18 +56,30 @@ const HEAD: usize = 256;
 /// Maximum length of a comment between two numbers, in bytes.
 const MAX_COMMENT: usize = 256;
 
+/// What may follow a number: its type in C, Rust and F#, conversions of Kotlin and Scala.
+const SUFFIXES: [&[u8]; 10] =
+    [b"u8", b"i8", b"uy", b".toByte()", b".toUByte()", b".toByte", b" as u8", b" as i8", b"U", b"u"];
+
+/// Directives of assemblers for bytes.
+const DIRECTIVES: [&[u8]; 7] = [b".byte", b".db", b"db", b".dc.b", b"dc.b", b"DCB", b"defb"];
+
 impl Unwrapper for Array {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        const ANCHORS: [Anchor; 16] = [
+        const ANCHORS: [Anchor; 22] = [
             HEX[0],
             HEX[1],
             DECIMAL[0],
             DECIMAL[1],
-            PEM,
+            CAST,
+            PEM[0],
+            PEM[1],
+            PEM[2],
+            PEM[3],
+            PEM[4],
             // xxd -i, and common edits of its output
             Anchor::at_start(b"unsigned char "),
             Anchor::at_start(b"const unsigned char "),
@@ -67,6 +87,7 @@ impl Unwrapper for Array {
             Anchor::at_start(b"0x30"),
             // JSON of a Buffer or an array: DER, PEM
             Anchor::at_start(b"{\"type\":\"Buffer\""),
+            Anchor::at_start(b"{\n  \"type\": \"Buffer\""),
             Anchor::at_start(b"[48,1"),
             Anchor::at_start(b"[48, 1"),
             Anchor::at_start(b"[48,-"),
@@ -119,7 +140,13 @@ fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
             *last = value;
         }
     }
-    if hit.anchor == PEM { before == *b"-----" } else { locate::ends_in_header(&before) }
+    if hit.anchor == PEM[4] {
+        before == *b"----B"
+    } else if PEM.contains(&hit.anchor) {
+        before == *b"-----"
+    } else {
+        locate::ends_in_header(&before)
+    }
 }
 
 /// Returns the start of the numbers that lead to `at`. The search reaches further back only while nothing stops it, so
@@ -163,8 +190,11 @@ fn numbers_before(bytes: &[u8], at: usize, floor: usize) -> usize {
         let step = match before {
             [.., b'*', b'/'] => memchr::memmem::rfind(near(MAX_COMMENT), b"/*").map(|at| near(MAX_COMMENT).len() - at),
             [.., b'\n'] => Some(1 + line_comment(before.get(..before.len() - 1).unwrap_or_default())),
-            [.., b')'] => cast_before(before),
-            [.., byte] if byte.is_ascii_hexdigit() || byte.is_ascii_whitespace() || b"xX,-uU".contains(byte) => Some(1),
+            [.., b')'] => cast_before(before).or(Some(1)),
+            // Numbers, their casts, suffixes and directives. What is read forwards decides.
+            [.., byte] if byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b",-._()&".contains(byte) => {
+                Some(1)
+            }
             _ => None,
         };
         match step {
@@ -220,14 +250,15 @@ fn number(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
         digits => (1, digits),
     };
     let (radix, digits) = match digits {
-        [b'0', b'x' | b'X', digits @ ..] => (16, digits),
+        // Basic writes `&H2D`.
+        [b'0', b'x' | b'X', digits @ ..] | [b'&', b'H' | b'h', digits @ ..] => (16, digits),
         digits => (10, digits),
     };
     let len = digits.iter().take(4).take_while(|&&b| char::from(b).is_digit(radix)).count();
     let text = str::from_utf8(digits.get(..len)?).ok()?;
     let value = sign * i16::from_str_radix(text, radix).ok()?;
     let behind = digits.get(len..)?;
-    let suffix = [&b"u8"[..], b"U", b"u"].into_iter().find(|s| behind.starts_with(s)).map_or(0, <[u8]>::len);
+    let suffix = SUFFIXES.iter().find(|s| behind.starts_with(s)).map_or(0, |suffix| suffix.len());
     let behind = behind.get(suffix..)?;
     if behind.first().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.')) {
         return None;
@@ -239,7 +270,14 @@ fn number(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     Some((value, end + between(behind)))
 }
 
-/// Returns the length of the commas, blanks, line breaks and comments at the start.
+/// Returns the length of the directive of an assembler that begins a line of bytes, including the blank after it.
+fn directive(rest: &[u8]) -> Option<usize> {
+    let length = rest.iter().take(8).position(|byte| matches!(byte, b' ' | b'\t'))?;
+    let word = rest.get(..length)?;
+    DIRECTIVES.iter().any(|known| word.eq_ignore_ascii_case(known)).then_some(length + 1)
+}
+
+/// Returns the length of the commas, blanks, line breaks, comments and directives at the start.
 fn between(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(rest) = bytes.get(at..) {
@@ -247,7 +285,9 @@ fn between(bytes: &[u8]) -> usize {
         let step = match rest {
             [b'/', b'*', ..] => memchr::memmem::find(near, b"*/").map(|end| end + 2),
             [b'/', b'/', ..] | [b'#', ..] => memchr::memchr(b'\n', near).map(|end| end + 1),
-            [b',' | b'\\', ..] => Some(1),
+            // An underscore continues a line of Basic.
+            [b',' | b'\\', ..] | [b'_', b'\r' | b'\n', ..] => Some(1),
+            [b'.' | b'd' | b'D' | b'B', ..] => directive(rest),
             [byte, ..] if byte.is_ascii_whitespace() => Some(1),
             _ => None,
         };
@@ -308,6 +348,28 @@ mod tests {
             ("Java, signed", format!("byte[] k = {{ {} }};", list(&plain, signed, ", ", 18))),
             ("JSON", format!("{{\"a\": [1, 2], \"key\": [{}]}}", list(&plain, |b| b.to_string(), ",", 200))),
             ("Buffer", format!("{{\"type\":\"Buffer\",\"data\":[{}]}}", list(&plain, |b| b.to_string(), ",", 200))),
+            (
+                "Kotlin",
+                format!("val k = byteArrayOf({})", list(&plain, |b| format!("0x{b:02x}.toByte()"), ", ", 9))
+                    .replace("0x02.toByte(), 0x01.toByte(), 0x00", "0x02, 0x01, 0x00"),
+            ),
+            (
+                "Java, all cast",
+                format!("byte[] k = {{ {} }};", list(&plain, |b| format!("(byte)0x{b:02X}"), ", ", 200)),
+            ),
+            (
+                "assembler",
+                format!("k:\n\t.byte\t{}\n", list(&plain, |b| format!("{b}"), ",", 8).replace(",\n", "\n\t.byte")),
+            ),
+            (
+                "Basic",
+                format!(
+                    "k = {{ {} }}",
+                    list(&plain, |b| format!("&H{b:X}"), ", ", 8)
+                        .replace(",\n", ", _\n")
+                        .replace("&H2, &H1, &H0", "2, 1, 0")
+                ),
+            ),
             ("Python", format!("k = bytes([{}])", list(&plain, |b| b.to_string(), ", ", 200))),
             (
                 "commented",
@@ -330,6 +392,21 @@ mod tests {
         let store = [&[0xfe, 0xed, 0xfe, 0xed][..], &[7; 60]].concat();
         let coded = list(&store, |b| format!("0x{b:02x}"), ", ", 12);
         assert_eq!(open(&format!("unsigned char store_jks[] = {{\n  {coded}\n}};")).unwrap(), store);
+    }
+
+    #[test]
+    fn pem_in_decimal_numbers() {
+        let text = [&b"-----BEGIN X-----\n"[..], &[b'A'; 60]].concat();
+        let byte = |b: u8| format!("{b}");
+        for coded in [
+            format!("int8_t k[] = {{{}}};", list(&text, byte, ",", 200)),
+            format!("let k = [{}];", list(&text, byte, ", ", 200)),
+            format!("{{Key:[{}] Name:x}}", list(&text, byte, " ", 200)),
+            format!("\t.byte\t{}\n", list(&text, byte, ",", 8).replace(",\n  ", "\n\t.byte\t")),
+            format!("byte[] k = {{{}}};", list(&text, |b| format!("(byte)0x{b:02X}"), ", ", 200)),
+        ] {
+            assert_eq!(open(&coded).as_deref(), Some(&text[..]), "{coded}");
+        }
     }
 
     #[test]

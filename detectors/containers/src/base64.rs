@@ -55,7 +55,7 @@ const STREAMS: [Anchor; 8] = [
 
 /// Anchors, each with the position of its first digit in its group of four. A test checks them against the bytes named
 /// here.
-const ANCHORS: [(Anchor, u8); 69] = [
+const ANCHORS: [(Anchor, u8); 70] = [
     // "-----BEGIN "
     (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
     (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
@@ -114,6 +114,8 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (Anchor::anywhere(b"BwIAAA"), 0),
     // 04 01 da 47 0f 01: the end of the OpenPGP OID of Ed25519, aligned by a packet header of two bytes
     (Anchor::anywhere(b"BAHaRw8B"), 0),
+    // Gzip in base64 in base64, as Helm stores releases
+    (Anchor::anywhere(b"SDRzSU"), 0),
     (STREAMS[0], 0),
     (STREAMS[1], 0),
     (STREAMS[2], 0),

@@ -4,7 +4,10 @@
 //! The anchor is the version of a key, as in `hex.rs`. The literal is read from its opening quote on, and joined with
 //! the literals that follow.
 
+mod raw;
+
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
@@ -23,15 +26,26 @@ static ABOUT: About = About {
     id: "escape",
     title: "bytes escaped in a string literal",
     detects: "String literals with `\\x` escapes that contain a DER key or certificate, also over several joined \
-              literals, with octal escapes, letters and control characters in between.",
-    blind_to: "Literals of fewer than 40 bytes, versions written in octal or as \\u, doubled backslashes, and keys \
-               that begin more than 2 KiB after the quote.",
+              literals, with octal escapes, letters and control characters in between; literals with `\\x` escapes of \
+              PEM; the same inside another literal, where backslashes are doubled; binary strings of MySQL dumps and \
+              pickles, in which only some bytes are escaped.",
+    blind_to: "Literals of fewer than 40 bytes, versions written in octal or as \\u, and keys that begin more than \
+               2 KiB after the quote.",
     respond: "Everybody who has the program can read a compiled-in key. Replace it, and keep the new one out of the \
               source.",
     references: &["CWE-321", "ISO/IEC 9899 6.4.4.4", "Python: lexical analysis, string and bytes literals"],
 };
 
-const VERSION: Anchor = Anchor::anywhere(b"\\x02\\x01\\x0");
+/// INTEGER 0 or 1 as a version, and the `B` of a PEM header: the first escape without its backslash, which may be
+/// doubled.
+const VERSION: Anchor = Anchor::anywhere(b"x02\\");
+const PEM: Anchor = Anchor::anywhere(b"x42\\");
+
+/// Maximum number of backslashes before an escape.
+const MAX_SLASHES: usize = 8;
+
+/// Maximum length of a literal that contains another one, in bytes.
+const MAX_OUTER: usize = 1 << 18;
 
 /// How far before the anchor the opening quote may be, in bytes.
 const MAX_BEFORE: usize = 2048;
@@ -42,7 +56,9 @@ impl Unwrapper for Escape {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        &[VERSION]
+        static ANCHORS: LazyLock<Vec<Anchor>> =
+            LazyLock::new(|| [VERSION, PEM].into_iter().chain(raw::ANCHORS).collect());
+        &ANCHORS
     }
 
     fn open(
@@ -53,14 +69,34 @@ impl Unwrapper for Escape {
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
         let bytes = blob.bytes;
-        if !may_be_header(bytes.get(hit.at.saturating_sub(20)..hit.at).unwrap_or_default()) {
-            return Err(Malformed::new("header before an escaped version", hit.at).into());
+        let malformed = || Malformed::new("header before an escaped version", hit.at);
+        if raw::ANCHORS.contains(&hit.anchor) {
+            let (out, span) = raw::read(bytes, hit.at).ok_or_else(malformed)?;
+            budget.take(out.len() as u64)?;
+            let _ = each(Entry { bytes: &out, span });
+            return Ok(());
         }
-        let opened = openings(bytes, hit.at).into_iter().flatten();
+        let slashes = bytes.get(..hit.at).unwrap_or_default().iter().rev().take(MAX_SLASHES + 1);
+        let slashes = slashes.take_while(|byte| **byte == b'\\').count();
+        let at = hit.at - slashes;
+        if !is_written(bytes.get(hit.at..).unwrap_or_default(), hit.anchor, slashes) {
+            return Err(malformed().into());
+        }
+        // A literal inside another one: its backslashes are read one level at a time.
+        if slashes > 1 {
+            let (out, span) = outer(bytes, at).ok_or_else(malformed)?;
+            budget.take(out.len() as u64)?;
+            let _ = each(Entry { bytes: &out, span });
+            return Ok(());
+        }
+        if hit.anchor == VERSION && !may_be_header(bytes.get(at.saturating_sub(20)..at).unwrap_or_default()) {
+            return Err(malformed().into());
+        }
+        let opened = openings(bytes, at).into_iter().flatten();
         let Some(first) =
-            opened.map(|(at, quote)| Units { bytes, at, quote }).find(|units| is_promising(units, hit.at))
+            opened.map(|(at, quote)| Units { bytes, at, quote }).find(|units| is_promising(units, at, hit.anchor))
         else {
-            return Err(Malformed::new("header before an escaped version", hit.at).into());
+            return Err(malformed().into());
         };
         let start = first.at;
         let units = || first.clone();
@@ -86,8 +122,40 @@ fn may_be_header(before: &[u8]) -> bool {
     written(b"\\x30") || written(b"\\xa0") || written(b"\\xA0") || memchr::memchr_iter(b'0', before).any(letter)
 }
 
-/// Whether the bytes before the anchor end with the header of a SEQUENCE.
-fn is_promising(units: &Units<'_>, hit: usize) -> bool {
+/// Whether the escapes from an anchor on are those that its meaning requires: `02 01 0.`, or `BEG`.
+fn is_written(text: &[u8], anchor: Anchor, slashes: usize) -> bool {
+    let next = |at: usize| text.get(at * (3 + slashes)..);
+    let is = |at: usize, digits: &[u8]| next(at).is_some_and(|text| text.starts_with(digits));
+    if anchor == PEM { is(1, b"x45\\") && is(2, b"x47\\") } else { is(1, b"x01\\") && is(2, b"x0") }
+}
+
+/// The text of the literal around `at` with one level of its backslashes removed, and its span.
+fn outer(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, std::ops::Range<usize>)> {
+    let from = at.saturating_sub(MAX_BEFORE);
+    let before = bytes.get(from..at)?;
+    let is_open = |found: &usize| found.checked_sub(1).and_then(|at| before.get(at)) != Some(&b'\\');
+    let start = from + memchr::memrchr_iter(b'"', before).find(is_open).map_or(0, |found| found + 1);
+    let text = bytes.get(start..bytes.len().min(start + MAX_OUTER))?;
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match (byte, text.get(at + 1)) {
+            (b'\\', Some(b'n')) => out.push(b'\n'),
+            (b'\\', Some(escaped)) => out.push(*escaped),
+            (b'"' | b'\n', _) => break,
+            _ => {
+                out.push(byte);
+                at += 1;
+                continue;
+            }
+        }
+        at += 2;
+    }
+    Some((out, start..start + at))
+}
+
+/// Whether the bytes before the anchor are the header of a SEQUENCE, or the dashes of PEM.
+fn is_promising(units: &Units<'_>, hit: usize, anchor: Anchor) -> bool {
     let mut header = [0_u8; 5];
     let mut at = units.at;
     for (value, end) in units.clone().take_while(|(_, end)| *end <= hit) {
@@ -97,7 +165,7 @@ fn is_promising(units: &Units<'_>, hit: usize) -> bool {
         }
         at = end;
     }
-    at == hit && locate::ends_in_header(&header)
+    at == hit && if anchor == PEM { header == *b"-----" } else { locate::ends_in_header(&header) }
 }
 
 /// Returns three possible starts of the contents of the literal around `at`, each with its quote: as a compiler reads
@@ -201,13 +269,15 @@ mod tests {
     fn open(text: &str) -> Option<Vec<u8>> {
         let origin = Origin::file("x");
         let mut found = None;
-        for at in memchr::memmem::find_iter(text.as_bytes(), VERSION.bytes) {
-            let budget = Budget::new(Limits::default());
-            let blob = Blob::whole(text.as_bytes(), &origin);
-            let _ = Escape.open(blob, Hit { anchor: VERSION, at }, &budget, &mut |entry| {
-                found.get_or_insert(entry.bytes.to_vec());
-                ControlFlow::Continue(())
-            });
+        for &anchor in Escape.anchors() {
+            for at in memchr::memmem::find_iter(text.as_bytes(), anchor.bytes) {
+                let budget = Budget::new(Limits::default());
+                let blob = Blob::whole(text.as_bytes(), &origin);
+                let _ = Escape.open(blob, Hit { anchor, at }, &budget, &mut |entry| {
+                    found.get_or_insert(entry.bytes.to_vec());
+                    ControlFlow::Continue(())
+                });
+            }
         }
         found
     }
@@ -243,6 +313,22 @@ mod tests {
         ] {
             assert_eq!(open(&text).as_deref(), Some(&plain[..]), "{text}");
         }
+    }
+
+    fn escaped(bytes: &[u8]) -> String {
+        bytes.iter().fold(String::new(), |text, b| text + &format!("\\x{b:02x}"))
+    }
+
+    #[test]
+    fn pem_and_literals_in_literals() {
+        let pem = [&b"-----BEGIN X-----\n"[..], &[b'A'; 60]].concat();
+        let x = escaped(&pem);
+        assert_eq!(open(&format!("char k[] = \"{}\"\n  \"{}\";", &x[..64], &x[64..])), Some(pem));
+        let plain: Vec<u8> = [0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13].into_iter().chain(5..150).collect();
+        let inner = escaped(&plain);
+        let json = format!("{{\"text\": \"b'{}'\"}}", inner.replace('\\', "\\\\"));
+        let once = String::from_utf8(open(&json).unwrap()).unwrap();
+        assert_eq!((once.as_str(), open(&once)), (&*format!("b'{inner}'"), Some(plain)));
     }
 
     #[test]

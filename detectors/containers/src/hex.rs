@@ -39,8 +39,8 @@ static ABOUT: About = About {
 /// INTEGER 0 to 15 as a version: plain, and with colons.
 const VERSION: Anchor = Anchor::anywhere(b"02010");
 const COLONS: Anchor = Anchor::anywhere(b"02:01:0");
-/// `BEGI`, which follows five dashes.
-const PEM: Anchor = Anchor::anywhere(b"42454749");
+/// `BEG`, which follows five dashes.
+const PEM: Anchor = Anchor::anywhere(b"424547");
 
 /// Maximum gap between two pairs, in bytes: a line break, deep indentation, the joint of two literals.
 const MAX_GAP: usize = 120;
@@ -174,6 +174,8 @@ fn pair(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
             [b'\\', b'n' | b'r', ..] => gap += 2,
             // A record of Intel HEX: its first digits are not data bytes.
             [b'\n', b':', ..] => return None,
+            // Words of several bytes, as in a device tree.
+            [b' ' | b',' | b'\n', b'0', b'x', ..] => gap += 3,
             [byte, ..] if is_gap(*byte) => gap += 1,
             _ => break,
         }
@@ -193,6 +195,7 @@ fn pair_before(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
             [.., b'\\', b'n' | b'r'] => end -= 2,
             // Reading forwards starts here and does not cross into the record before.
             [.., b'\n', b':'] => return None,
+            [.., b' ' | b',' | b'\n', b'0', b'x'] => end -= 3,
             [.., byte] if is_gap(*byte) => end -= 1,
             _ => break,
         }

@@ -21,10 +21,10 @@ pub(crate) struct Hexdump;
 static ABOUT: About = About {
     id: "hexdump",
     title: "dump of bytes",
-    detects: "Dumps as written by xxd, hexdump, hexdump -C and od -t x1, with offsets and a text column: whole files, \
-              and within documents and logs those with spaced pairs that contain a DER key.",
-    blind_to: "In the middle of a file: dumps in words of two bytes or more (xxd without -g1, hexdump without -C), and \
-               dumps of anything but DER keys. Dumps of fewer than 40 bytes.",
+    detects: "Dumps as written by xxd, xxd -b, hexdump, hexdump -C, hexdump -c, od -c, od -b, od -x and od -t x1, with \
+              offsets and a text column: whole files of one or more dumps, and within documents and logs those with spaced pairs that contain a DER key.",
+    blind_to: "In a file that does not begin with a dump: dumps in other than single bytes (xxd without -g1, hexdump \
+               without -C, od -c), and dumps of anything but DER keys. Dumps of fewer than 40 bytes.",
     respond: "Treat the contents as plain text.",
     references: &["xxd(1)", "hexdump(1)", "od(1)"],
 };
@@ -34,6 +34,9 @@ const MAX_WIDTH: usize = 64;
 
 /// Maximum length of a line, in bytes: 64 pairs, their text, an offset.
 const MAX_LINE: usize = 400;
+
+/// Maximum number of lines that are tried as the beginning of a further dump.
+const MAX_DUMPS: usize = 64;
 
 /// Maximum number of bytes that one `*` may represent.
 const MAX_FILL: u64 = 16 << 20;
@@ -70,10 +73,14 @@ impl Unwrapper for Hexdump {
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
         let bytes = blob.bytes;
-        if !is_line(bytes, hit.at) {
-            return Err(Malformed::new("line of a dump", hit.at).into());
-        }
-        let mut start = line_at(bytes, hit.at).start;
+        let first = match is_line(bytes, hit.at) {
+            true => Some(hit.at),
+            // A dump of one line may precede others.
+            false if hit.anchor.at_start => next_dump(bytes, 0),
+            false => None,
+        };
+        let Some(first) = first else { return Err(Malformed::new("line of a dump", hit.at).into()) };
+        let mut start = line_at(bytes, first).start;
         while let Some(before) = start.checked_sub(1).map(|end| line_at(bytes, end)) {
             let text = bytes.get(before.clone()).unwrap_or_default();
             if parse(text).is_none() && !is_star(text) {
@@ -81,35 +88,63 @@ impl Unwrapper for Hexdump {
             }
             start = before.start;
         }
-        let mut out = Zeroizing::new(Vec::new());
-        let mut at = start;
-        let mut end = start;
-        let mut last: Option<Line> = None;
-        let mut star = false;
-        while at < bytes.len() {
-            let range = line_at(bytes, at);
-            let text = bytes.get(range.clone()).unwrap_or_default();
-            at = range.end + 1;
-            if is_star(text) {
-                star = true;
-                continue;
+        let mut found = false;
+        loop {
+            let (out, end) = read(bytes, start, budget)?;
+            if out.len() >= digits::MIN_BYTES {
+                found = true;
+                if each(Entry { bytes: &out, span: start..end }).is_break() {
+                    return Ok(());
+                }
             }
-            let Some(line) = parse(text) else { break };
-            if let Some(before) = last.take() {
-                push(&mut out, &before, &line, std::mem::take(&mut star), budget)?;
+            // More dumps may follow in a file of dumps.
+            let next = if hit.anchor.at_start { next_dump(bytes, end) } else { None };
+            match next {
+                Some(next) => start = next,
+                None => break,
             }
-            last = Some(line);
-            end = range.end;
         }
-        if let Some(line) = last {
-            extend(&mut out, &line.data, budget)?;
-        }
-        if out.len() < digits::MIN_BYTES {
-            return Err(Malformed::new("dump", hit.at).into());
-        }
-        let _ = each(Entry { bytes: &out, span: start..end });
-        Ok(())
+        if found { Ok(()) } else { Err(Malformed::new("dump", hit.at).into()) }
     }
+}
+
+/// Reads the dump that begins at `start`. Returns its bytes and its end.
+fn read(bytes: &[u8], start: usize, budget: &Budget) -> Result<(Zeroizing<Vec<u8>>, usize), Unopenable> {
+    let mut out = Zeroizing::new(Vec::new());
+    let mut at = start;
+    let mut end = start;
+    let mut last: Option<Line> = None;
+    let mut star = false;
+    while at < bytes.len() {
+        let range = line_at(bytes, at);
+        let text = bytes.get(range.clone()).unwrap_or_default();
+        at = range.end + 1;
+        if is_star(text) {
+            star = true;
+            continue;
+        }
+        let Some(line) = parse(text) else { break };
+        // The next dump of the file.
+        if last.as_ref().is_some_and(|before| line.offsets.0 == 0 && before.offsets.0 > 0) {
+            break;
+        }
+        if let Some(before) = last.take() {
+            push(&mut out, &before, &line, std::mem::take(&mut star), budget)?;
+        }
+        last = Some(line);
+        end = range.end;
+    }
+    if let Some(line) = last {
+        extend(&mut out, &line.data, budget)?;
+    }
+    Ok((out, end))
+}
+
+/// Returns the start of the next line with an offset of zero that begins a dump.
+fn next_dump(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let found = memchr::memmem::find_iter(rest, b"\n000000").map(|at| from + at + 1);
+    found.take(MAX_DUMPS).find(|at| *at > from && is_line(bytes, *at))
 }
 
 /// Whether the line around `at` and a neighbouring line belong to one dump.
@@ -186,6 +221,11 @@ fn parse(line: &[u8]) -> Option<Line> {
     if !matches!(rest.first(), Some(b' ' | b'\t')) {
         return None;
     }
+    let offsets = (u64::from_str_radix(offset, 16).ok()?, u64::from_str_radix(offset, 8).ok());
+    let other = if colon { binary(rest) } else { characters(rest).filter(|_| offset.len() == 7) };
+    if let Some(data) = other {
+        return Some(Line { offsets, data });
+    }
     let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
     let mut words = true;
     while data.len() < MAX_WIDTH {
@@ -212,8 +252,57 @@ fn parse(line: &[u8]) -> Option<Line> {
     if words && !colon && offset.len() == 7 {
         data.chunks_exact_mut(2).for_each(<[u8]>::reverse);
     }
-    let offsets = (u64::from_str_radix(offset, 16).ok()?, u64::from_str_radix(offset, 8).ok());
     (!data.is_empty()).then_some(Line { offsets, data })
+}
+
+/// The bytes of a line of `od -c`, `od -b` or `hexdump -c`: a cell of four characters for each byte, with a character,
+/// an escape or three octal digits at its end.
+fn characters(rest: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (cells, partial) = rest.strip_suffix(b"\r").unwrap_or(rest).as_chunks::<4>();
+    let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
+    if !partial.is_empty() || cells.len() > MAX_WIDTH {
+        return None;
+    }
+    for cell in cells {
+        data.push(match *cell {
+            [b' ', digits @ ..] if digits.iter().all(|byte| (b'0'..=b'7').contains(byte)) => {
+                u8::from_str_radix(str::from_utf8(&digits).ok()?, 8).ok()?
+            }
+            [b' ', b' ', b'\\', escape] => match escape {
+                b'0' => 0,
+                b'a' => 7,
+                b'b' => 8,
+                b't' => b'\t',
+                b'n' => b'\n',
+                b'v' => 11,
+                b'f' => 12,
+                b'r' => b'\r',
+                _ => return None,
+            },
+            [b' ', b' ', b' ', character] => character,
+            _ => return None,
+        });
+    }
+    (!data.is_empty()).then_some(data)
+}
+
+/// The bytes of a line of `xxd -b`: eight binary digits for each byte, and as many characters of text.
+fn binary(rest: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
+    let mut rest = rest;
+    while let [b' ', digits @ ..] = rest {
+        let Some(digits) = digits.get(..8).filter(|digits| digits.iter().all(|b| matches!(b, b'0' | b'1'))) else {
+            break;
+        };
+        if data.len() == MAX_WIDTH {
+            return None;
+        }
+        data.push(u8::from_str_radix(str::from_utf8(digits).ok()?, 2).ok()?);
+        rest = rest.get(9..)?;
+    }
+    // In a dump of words of four bytes, the text is longer.
+    let text = rest.iter().skip_while(|byte| **byte == b' ').count();
+    (!data.is_empty() && text <= data.len()).then_some(data)
 }
 
 #[cfg(test)]
@@ -262,6 +351,20 @@ mod tests {
             ("xxd -g1", dump(&plain, |at, b| format!("{at:08x}: {:<47}  01 23", spaced(b)))),
             ("hexdump -C", dump(&plain, |at, b| format!("{at:08x}  {}  {}  |0..|", spaced(&b[..8]), spaced(&b[8..])))),
             ("hexdump", dump(&plain, |at, b| format!("{at:07x} {}", words(b, true)))),
+            ("xxd -b", {
+                let line = |b: &[u8]| b.iter().map(|b| format!("{b:08b}")).collect::<Vec<_>>().join(" ");
+                let lines = plain.chunks(6).enumerate();
+                lines.fold(String::new(), |text, (n, b)| text + &format!("{:08x}: {:<53}  ......\n", n * 6, line(b)))
+            }),
+            (
+                "od -c",
+                dump(&plain, |at, b| {
+                    let cell = |b: &u8| {
+                        if (33..127).contains(b) { format!("   {}", char::from(*b)) } else { format!(" {b:03o}") }
+                    };
+                    format!("{at:07o}{}", b.iter().map(cell).collect::<String>())
+                }),
+            ),
             ("od -t x1", dump(&plain, |at, b| format!("{at:07o} {}", spaced(b)))),
             (
                 "in a text",
@@ -279,6 +382,15 @@ mod tests {
                 text
             };
             assert!(open(&text).unwrap().starts_with(&plain), "{name}\n{text}");
+        }
+    }
+
+    #[test]
+    fn dumps_after_the_first_are_read() {
+        let plain: Vec<u8> = [0x30, 0x4e, 2, 1, 0, 0x30, 5, 6].into_iter().chain(0x20..0x60).collect();
+        let one = |bytes: &[u8]| dump(bytes, |at, b| format!("{at:07x} {}", words(b, true)));
+        for between in ["", "0000048\n", "\n$ hexdump k\n"] {
+            assert!(open(&(one(&[7; 80]) + between + &one(&plain))).unwrap().starts_with(&plain), "{between}");
         }
     }
 

@@ -8,6 +8,7 @@ mod android_sparse;
 mod ar;
 mod array;
 mod asar;
+mod assembled;
 mod base64;
 mod bzip2;
 mod cab;
@@ -74,6 +75,8 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &quoted_printable::QuotedPrintable,
     &reencoded::Reencoded,
     &openpgp_packets::OpenPgpPackets,
+    // Last: it begins where the others found nothing.
+    &assembled::Assembled,
 ];
 
 /// Every container.

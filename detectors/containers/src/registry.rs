@@ -69,6 +69,13 @@ impl Unwrapper for Registry {
             budget.take(count as u64)?;
             let mut value = Zeroizing::new(Vec::with_capacity(count));
             value.extend(pairs(&text.0, start).map(|(value, _)| value));
+            // REG_MULTI_SZ: a NUL ends each of its lines.
+            if text.0.get(at + 4..).is_some_and(|kind| kind.starts_with(b"(7)")) {
+                value
+                    .chunks_exact_mut(2)
+                    .filter(|unit| **unit == [0, 0])
+                    .for_each(|unit| unit.copy_from_slice(b"\n\0"));
+            }
             let scale = if wide { 2 } else { 1 };
             if each(Entry { bytes: &value, span: start * scale..end * scale }).is_break() {
                 break;

@@ -20,11 +20,11 @@ pub(crate) struct Utf16;
 static ABOUT: About = About {
     id: "utf16",
     title: "UTF-16 text",
-    detects: "Files of up to 5 MiB that are UTF-16 text in either byte order, with a byte order mark or beginning in \
+    detects: "Files of up to 5 MiB that are UTF-16 or UTF-32 text in either byte order, with a byte order mark or beginning in \
               ASCII: all formats, with line numbers. In programs, dumps and larger files: runs in the ASCII range \
               around a PEM header.",
     blind_to: "Keys without a PEM header in UTF-16 inside other bytes, where a letter outside ASCII ends the run. \
-               UTF-32.",
+               UTF-32 inside other bytes.",
     respond: "Treat the contents as plain text.",
     references: &["RFC 2781"],
 };
@@ -51,8 +51,9 @@ impl Unwrapper for Utf16 {
     fn claims(&self, blob: Blob<'_>) -> bool {
         // In a larger file, the windows after the first could not be recognised as text.
         blob.window.last
-            && start(blob.bytes)
-                .is_some_and(|(from, big)| text(blob.bytes, from, big).take(MIN_RUN / 2).count() == MIN_RUN / 2)
+            && (is_wide(blob.bytes).is_some()
+                || start(blob.bytes)
+                    .is_some_and(|(from, big)| text(blob.bytes, from, big).take(MIN_RUN / 2).count() == MIN_RUN / 2))
     }
 
     fn keeps_lines(&self) -> bool {
@@ -78,6 +79,18 @@ type Run = (Zeroizing<Vec<u8>>, Range<usize>);
 /// Decodes the text that a blob begins with.
 fn whole(bytes: &[u8], budget: &Budget) -> Result<Run, Unopenable> {
     let malformed = Malformed::new("UTF-16 text", 0);
+    if let Some((from, big)) = is_wide(bytes) {
+        budget.take(bytes.len() as u64)?;
+        let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
+        let units = bytes.get(from..).unwrap_or_default().as_chunks::<4>().0.iter();
+        let units = units.map(|unit| if big { u32::from_be_bytes(*unit) } else { u32::from_le_bytes(*unit) });
+        let mut end = from;
+        for c in units.map_while(char::from_u32).take_while(|c| *c != '\0') {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            end += 4;
+        }
+        return Ok((out, 0..end));
+    }
     let (from, big) = start(bytes).ok_or(malformed)?;
     let (length, end) =
         text(bytes, from, big).fold((0, from), |(sum, end), c| (sum + c.len_utf8(), end + 2 * c.len_utf16()));
@@ -88,6 +101,26 @@ fn whole(bytes: &[u8], budget: &Budget) -> Result<Run, Unopenable> {
     }
     // The span includes the mark, so that hits at the start of the blob belong to this text.
     Ok((out, 0..end))
+}
+
+/// Returns the offset of the text in a blob that is UTF-32 as a whole, and whether it is big endian: with a mark, or
+/// with ASCII at its start.
+fn is_wide(bytes: &[u8]) -> Option<(usize, bool)> {
+    let head = bytes.get(..MIN_RUN)?.as_chunks::<4>().0;
+    let is_ascii = |from: usize, big: bool| {
+        let is_unit = |unit: &[u8; 4]| match (*unit, big) {
+            ([c, 0, 0, 0], false) | ([0, 0, 0, c], true) => is_letter(c),
+            _ => false,
+        };
+        head.iter().skip(from / 4).all(is_unit).then_some((from, big))
+    };
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] => is_ascii(4, false),
+        [0, 0, 0xfe, 0xff, ..] => is_ascii(4, true),
+        [0, ..] => is_ascii(0, true),
+        [_, 0, 0, 0, ..] => is_ascii(0, false),
+        _ => None,
+    }
 }
 
 /// Returns the offset of the text in a blob that may be UTF-16 as a whole, and whether it is big endian: according to
@@ -149,6 +182,29 @@ mod tests {
     use keyradius_core::budget::Limits;
 
     use super::*;
+
+    #[test]
+    fn utf_32_is_decoded() {
+        let text = "-----BEGIN X-----\r\nAAAA\u{e9}AAAAAAAAAAAAAAAAAAA\r\n-----END X-----";
+        let little: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let big: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        for bytes in [
+            little.clone(),
+            big.clone(),
+            [&[0xff, 0xfe, 0, 0][..], &little].concat(),
+            [&[0, 0, 0xfe, 0xff][..], &big].concat(),
+        ] {
+            let (origin, budget) = (Origin::file("x"), Budget::new(Limits::default()));
+            let blob = Blob::whole(&bytes, &origin);
+            let mut found = String::new();
+            assert!(Utf16.claims(blob));
+            let _ = Utf16.open(blob, Hit::START, &budget, &mut |entry| {
+                found = String::from_utf8(entry.bytes.to_vec()).unwrap();
+                ControlFlow::Continue(())
+            });
+            assert!(found.contains(text), "{found}");
+        }
+    }
 
     #[test]
     fn both_byte_orders_are_decoded() {

@@ -257,6 +257,8 @@ struct Body<'a> {
     headers: Vec<(String, String)>,
     /// See [`prefix`].
     prefix: &'a [u8],
+    /// Whether the BEGIN line ends with a line break, so that quotes and escapes in a header are letters.
+    bare: bool,
     /// Whether line breaks are written as `=0A`. If so, an equals sign at the end of a line is not padding.
     quoted_printable: bool,
 }
@@ -267,7 +269,8 @@ impl<'a> Body<'a> {
         let bound = memchr::memmem::find(text, b"-----").unwrap_or(text.len());
         let decoder = Decoder::with_capacity(bound / 4 * 3 + 3);
         let quoted_printable = text.starts_with(b"=0");
-        Self { text, at: 0, decoder, digits: 0, first: None, headers: Vec::new(), prefix, quoted_printable }
+        let bare = matches!(text, [b'\n' | b'\r', ..]);
+        Self { text, at: 0, decoder, digits: 0, first: None, headers: Vec::new(), prefix, bare, quoted_printable }
     }
 
     /// The next unit and its length.
@@ -390,6 +393,10 @@ impl<'a> Body<'a> {
         let ends_at_blank = name.eq_ignore_ascii_case(b"Proc-Type") || name.eq_ignore_ascii_case(b"DEK-Info");
         let mut text = Vec::new();
         let mut len = 0;
+        if self.bare {
+            len = memchr::memchr2(b'\n', b'\r', value).unwrap_or(value.len());
+            text.extend(value.iter().take(len.min(MAX_HEADER)));
+        }
         while let Some((unit, step)) = value.get(len..).and_then(|rest| self.unit_of(rest)) {
             match unit {
                 Unit::Break => break,

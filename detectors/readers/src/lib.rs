@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod armor;
+pub mod assigned;
 pub mod ber;
 pub mod braces;
 pub mod capi;

@@ -36,8 +36,8 @@ const SLIM: Form = Form { buckets: 8, most: 32 };
 /// AVX2, two of the buckets share one.
 const FAT: Form = Form { buckets: 16, most: 128 };
 
-/// How many literals one fat searcher gets: few enough to leave room for filling up uneven buckets.
-const DEALT: usize = 120;
+/// How many literals one fat searcher gets: as many as it takes. The last ones find few buckets that fit them.
+const DEALT: usize = 128;
 
 /// Maximum number of kinds of text that are distinguished.
 const KINDS: usize = 4;

@@ -1,9 +1,9 @@
 //! JSON Web Keys (RFC 7517, RFC 7518 6, RFC 8037, RFC 8812): private, symmetric and public, alone and in sets.
 //!
-//! The anchor is `kty`, the one member that every JWK has, with the four ways in which its name can end: in JSON, in a
-//! JSON string, in a literal of a program or in YAML. The object around it is read whatever the file is; each key of a
-//! set is an object of its own. Names and values are read without their escapes. A private number that signs is a key,
-//! even next to a foreign public one (`readers/signs.rs`).
+//! The anchor is `kty`, the one member that every JWK has, with the five ways in which its name can end: in JSON, in a
+//! JSON string, in a literal of a program, in YAML or in an assignment. The object around it is read whatever the file
+//! is; each key of a set is an object of its own. Names and values are read without their escapes. A private number that
+//! signs is a key, even next to a foreign public one (`readers/signs.rs`).
 //!
 //! A symmetric key (`oct`) is reported if it can sign: its algorithm is HS*, or nothing names another purpose. It must
 //! be hard to guess (`readers/symmetric.rs`).
@@ -12,10 +12,10 @@ mod escaped;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::{Malformed, Reason};
-use keyradius_core::material::Material;
-use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-use keyradius_readers::jwk;
+use keyradius_core::material::{Kind, Material};
+use keyradius_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 use keyradius_readers::object::{self, Object};
+use keyradius_readers::{assigned, jwk};
 
 use escaped::Unescaped;
 
@@ -28,7 +28,8 @@ static ABOUT: About = About {
     title: "JSON Web Key (JWK)",
     detects: "RSA, EC (P-256, P-384, P-521, secp256k1), OKP (Ed25519, Ed448, X25519, X448) and symmetric signing keys \
               of RFC 7517 and RFC 8037, each key of a set separately, with its kid, alg and use. The object may be in \
-              JSON, in a JSON string, in YAML or in a literal of a program. Asymmetric keys are verified if the \
+              JSON, in a JSON string, in YAML, in a literal of a program, or written as assignments or pairs of \
+              HCL, TOML, PHP or Ruby. Asymmetric keys are verified if the \
               private number gives the public one, the primes give the modulus, or e and d are inverse. Public keys \
               are reported as such.",
     blind_to: "Symmetric keys for encryption, and symmetric keys that can be guessed.",
@@ -38,11 +39,12 @@ static ABOUT: About = About {
 };
 
 /// How the name ends, and its letters if one of them is escaped (`"k\u0074y"`).
-const ANCHORS: [Anchor; 6] = [
+const ANCHORS: [Anchor; 7] = [
     Anchor::anywhere(b"kty\""),
     Anchor::anywhere(b"kty\\"),
     Anchor::anywhere(b"kty'"),
     Anchor::anywhere(b"kty:"),
+    Anchor::anywhere(b"kty "),
     Anchor::anywhere(b"u006"),
     Anchor::anywhere(b"u007"),
 ];
@@ -76,6 +78,16 @@ impl Detector for Jwk {
                 Some(_) => {}
                 None => found.push(material),
             }
+        }
+        // In other languages than JSON, or in YAML with other nodes between the members.
+        let is_private = |material: &Material| material.kind == Kind::PrivateKey;
+        let has_number = |text: &[u8]| memchr::memmem::find(text, b"\"d\":").is_some();
+        if !found.iter().any(is_private)
+            && let Some((bytes, span)) = assigned::as_json(blob.bytes, hit.at)
+            && (found.is_empty() || has_number(&bytes))
+        {
+            out.work(bytes.len());
+            out.decoded(Decoded { kind: ABOUT.id, span, bytes, tail: 0, shifts: &[] });
         }
         match failed {
             Some(failed) if found.is_empty() => {

@@ -35,6 +35,7 @@ fn every_disguise_gives_the_same_body() {
         ("mail", "\n> ", "\n> ", "\n> "),
         ("continued", "\\\n", "\\\n", "\\\n"),
         ("headers", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,00\n\n", "\n", "\n"),
+        ("quotes in a header", "\nComment: it's \"mine\" `now`\nVersion: 1\n\n", "\n", "\n"),
         ("headers in one line", " Proc-Type: 4,ENCRYPTED DEK-Info: DES-EDE3-CBC,00 ", " ", " "),
         ("CRC", "\n", "\n", "\n=abcd\n"),
         ("added by a patch", "\n+", "\n+", "\n+"),

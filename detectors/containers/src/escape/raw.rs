@@ -1,0 +1,131 @@
+//! Binary strings in which only some bytes are escaped: dumps of MySQL (`\0`, `\n`, `\Z`), pickles of protocol 0
+//! (`\u0000`), string literals of PHP.
+//!
+//! The OID of an EC key has no byte that is escaped, so its anchor is found although the structure around it is not
+//! intact. Those of other keys are anchors in their escaped forms.
+
+use keyradius_core::seam::Anchor;
+use keyradius_readers::locate;
+use zeroize::Zeroizing;
+
+/// OIDs at the start of DER keys and PKCS#12. The OID of PKCS has a carriage return, and the version of an RSA key is
+/// zero: both are escaped, as MySQL or as a pickle does it.
+pub(super) const ANCHORS: [Anchor; 7] = [
+    locate::EC_OID,
+    locate::DSA_OID,
+    locate::RFC8410,
+    Anchor::anywhere(b"\x2a\x86\x48\x86\xf7\\r\x01"),
+    Anchor::anywhere(b"\x2a\x86\x48\x86\xf7\\u000d\x01"),
+    Anchor::anywhere(b"\x02\x01\\0\x02"),
+    Anchor::anywhere(b"\x02\x01\\u0000\x02"),
+];
+
+/// How far before an OID its structure begins at most, in escaped bytes.
+const BEFORE: usize = 64;
+
+/// Maximum length of a structure, in bytes.
+const MAX_LENGTH: usize = 1 << 18;
+
+/// The structure around the OID at `at` without its escapes, and its range in `bytes`. `None` if no escape is in it.
+pub(super) fn read(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, std::ops::Range<usize>)> {
+    let from = at.saturating_sub(BEFORE);
+    let before = bytes.get(from..at)?;
+    // Only a structure that is damaged by an escape: the cheap test that almost all keys fail.
+    memchr::memchr(b'\\', bytes.get(at.saturating_sub(MAX_HEADER)..bytes.len().min(at + 6))?)?;
+    // The first SEQUENCE whose header fits: its content is a version, then a SEQUENCE with the OID.
+    memchr::memchr_iter(0x30, before).find_map(|start| {
+        let start = from + start;
+        let (head, _) = unescaped(bytes.get(start..)?, MAX_HEADER)?;
+        let length = length(&head).filter(|length| *length <= MAX_LENGTH)?;
+        let (out, end) = unescaped(bytes.get(start..)?, length)?;
+        (end > length && at < start + end).then_some((out, start..start + end))
+    })
+}
+
+/// Number of bytes with both headers, the version and the header of the OID.
+const MAX_HEADER: usize = 24;
+
+/// The length of the structure that begins with these bytes: a SEQUENCE of a version and a SEQUENCE.
+fn length(head: &[u8]) -> Option<usize> {
+    let (length, rest) = match *head {
+        [0x30, 0x82, high, low, ref rest @ ..] => ((usize::from(high) << 8 | usize::from(low)) + 4, rest),
+        [0x30, 0x81, low, ref rest @ ..] => (usize::from(low) + 3, rest),
+        [0x30, low @ 0x20..=0x7f, ref rest @ ..] => (usize::from(low) + 2, rest),
+        _ => return None,
+    };
+    matches!(rest, [2, 1, 0..=3, 0x30 | 2, ..]).then_some(length)
+}
+
+/// The first `count` bytes of a text without its escapes, and the length of the text they were read from.
+fn unescaped(text: &[u8], count: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
+    let mut out = Zeroizing::new(Vec::with_capacity(count));
+    let mut at = 0;
+    while out.len() < count {
+        let rest = text.get(at..)?;
+        let (byte, length) = match *rest {
+            [b'\\', b'u', b'0', b'0', high, low, ..] => (super::digits::byte(high, low)?, 6),
+            [b'\\', b'x', high, low, ..] => (super::digits::byte(high, low)?, 4),
+            [b'\\', escape, ..] => {
+                let byte = match escape {
+                    b'0' => 0,
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'b' => 8,
+                    // MySQL.
+                    b'Z' => 26,
+                    other => other,
+                };
+                (byte, 2)
+            }
+            // A quote of SQL that is written twice.
+            [b'\'', b'\'', ..] => (b'\'', 2),
+            [byte, ..] => (byte, 1),
+            [] => return None,
+        };
+        out.push(byte);
+        at += length;
+    }
+    Some((out, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Vec<u8> {
+        let oid = [&[0x30, 0x13, 6, 7][..], locate::EC_OID.bytes].concat();
+        [&[0x30, 0x81, 0x87, 2, 1, 0][..], &oid, &[b'\'', b'\\', 10, 26, 0, 9], &[0x41; 130]].concat()[..0x8a].to_vec()
+    }
+
+    #[test]
+    fn strings_of_mysql_and_pickles() {
+        let plain = key();
+        let escaped = |one: &dyn Fn(u8) -> Option<&'static [u8]>| -> Vec<u8> {
+            plain.iter().flat_map(|byte| one(*byte).map_or_else(|| vec![*byte], <[u8]>::to_vec)).collect()
+        };
+        let mysql = escaped(&|byte| match byte {
+            0 => Some(b"\\0"),
+            10 => Some(b"\\n"),
+            26 => Some(b"\\Z"),
+            b'\'' => Some(b"\\'"),
+            b'\\' => Some(b"\\\\"),
+            _ => None,
+        });
+        let pickle = escaped(&|byte| match byte {
+            0 => Some(b"\\u0000"),
+            10 => Some(b"\\u000a"),
+            26 => Some(b"\\u001a"),
+            b'\\' => Some(b"\\u005c"),
+            _ => None,
+        });
+        for text in [mysql, pickle] {
+            let text = [&b"INSERT INTO t VALUES (1,'"[..], &text, b"');"].concat();
+            let at = memchr::memmem::find(&text, locate::EC_OID.bytes).unwrap();
+            assert_eq!(read(&text, at).unwrap().0.as_slice(), plain);
+        }
+        let text = [&b"INSERT INTO t VALUES (1,'"[..], &plain].concat();
+        let at = memchr::memmem::find(&text, locate::EC_OID.bytes).unwrap();
+        assert!(read(&text, at).is_none());
+    }
+}

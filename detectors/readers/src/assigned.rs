@@ -1,0 +1,205 @@
+//! JSON Web Keys whose members are written in another language: `kty = "RSA"` (HCL, TOML), `'kty' => 'RSA'` (PHP,
+//! Ruby), every style of YAML, JSON in CSV with doubled quotes.
+//!
+//! Around a `kty`, the members of the same block are collected, whatever is between name and value, and written as
+//! JSON.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+/// How far from `kty` its block is read, in bytes each way.
+const REACH: usize = 16 << 10;
+
+/// Maximum length of what is between a name and its value, in bytes: quotes, a separator, tags, a comment.
+const MAX_BETWEEN: usize = 160;
+
+/// Members of a key besides its type (RFC 7518 6).
+const MEMBERS: [&[u8]; 15] =
+    [b"crv", b"x", b"y", b"d", b"n", b"e", b"p", b"q", b"dp", b"dq", b"qi", b"k", b"kid", b"alg", b"use"];
+
+/// Writes the members of the block around the `kty` at `at` as one JSON object. Returns it with the range of the block;
+/// `None` if the name has no type of a key as its value, or if the block is such an object already.
+pub fn as_json(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usize>)> {
+    let kind = value(bytes, at + 3).filter(|value| is_kind(value))?;
+    let block = block(bytes, at);
+    let text = bytes.get(block.clone())?;
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len() + 256));
+    out.extend_from_slice(b"{\"kty\":\"");
+    out.extend_from_slice(kind);
+    let mut count = 0;
+    for name in MEMBERS {
+        let mut found = memchr::memmem::find_iter(text, name).filter(|at| is_name(text, *at, name.len()));
+        let Some(value) = found.find_map(|at| value(text, at + name.len())) else { continue };
+        count += 1;
+        for part in [b"\",\"", name, b"\":\"", value] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\"}");
+    // A key has a curve and a number, or a number and its exponent.
+    (count > 1 && *out != text).then_some((out, block))
+}
+
+fn is_kind(value: &[u8]) -> bool {
+    matches!(value, b"RSA" | b"EC" | b"OKP" | b"oct")
+}
+
+/// Whether the name at `at` stands alone.
+fn is_name(text: &[u8], at: usize, length: usize) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/');
+    !at.checked_sub(1).and_then(|at| text.get(at)).is_some_and(is_part) && !text.get(at + length).is_some_and(is_part)
+}
+
+/// The value of the name that ends at `at`: after quotes, exactly one separator, and what YAML allows before a scalar.
+fn value(text: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = text.get(at..text.len().min(at + MAX_BETWEEN))?;
+    let mut from = 0;
+    let mut separated = false;
+    loop {
+        let here = rest.get(from..)?;
+        from += match *here {
+            [b'=', b'>', ..] if !separated => {
+                separated = true;
+                2
+            }
+            [b'=' | b':', ..] if !separated => {
+                separated = true;
+                1
+            }
+            [b'"' | b'\'' | b'\\' | b'`', ..] => 1,
+            [byte, ..] if byte.is_ascii_whitespace() => 1,
+            // A comment, a tag or an anchor, the sign of a block.
+            [b'#', ..] => here.iter().position(|byte| *byte == b'\n')?,
+            [b'!' | b'&', ..] if separated => here.iter().position(u8::is_ascii_whitespace)?,
+            [b'>' | b'|', b'-' | b'+', ..] if separated => 2,
+            [b'>' | b'|', ..] if separated => 1,
+            [byte, ..] if separated && (byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) => {
+                break;
+            }
+            _ => return None,
+        };
+    }
+    let value = text.get(at + from..)?;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'/' | b'.' | b'=');
+    let length = value.iter().take(REACH).take_while(|byte| is_part(byte)).count();
+    value.get(..length)
+}
+
+/// The block around a position: the nearest brackets, or the lines that are indented at least as far.
+fn block(bytes: &[u8], at: usize) -> Range<usize> {
+    let from = at.saturating_sub(REACH);
+    let to = bytes.len().min(at + REACH);
+    let mut depth = 0_usize;
+    for (back, byte) in bytes.get(from..at).unwrap_or_default().iter().rev().enumerate() {
+        match byte {
+            b'}' | b')' | b']' => depth += 1,
+            b'{' | b'(' | b'[' if depth > 0 => depth -= 1,
+            b'{' | b'(' => {
+                let end = closing(bytes.get(at..to).unwrap_or_default());
+                return at - 1 - back..at + end;
+            }
+            // The name of a table of TOML, or a list whose items are not objects.
+            b'[' => break,
+            _ => {}
+        }
+    }
+    lines(bytes, at, from, to)
+}
+
+/// The distance to the bracket that closes the block, or the length of the text.
+fn closing(text: &[u8]) -> usize {
+    let mut depth = 0_usize;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'{' | b'(' | b'[' => depth += 1,
+            b'}' | b')' | b']' if depth == 0 => return at,
+            b'}' | b')' | b']' => depth -= 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// The lines around a position that are blank, comments, or indented at least as far as its own. An item of a list
+/// begins a new block.
+fn lines(bytes: &[u8], at: usize, from: usize, to: usize) -> Range<usize> {
+    let start_of = |at: usize| {
+        let before = bytes.get(from..at).unwrap_or_default();
+        memchr::memrchr(b'\n', before).map_or(from, |found| from + found + 1)
+    };
+    let line_from = |start: usize| {
+        let rest = bytes.get(start..to).unwrap_or_default();
+        rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or_default()
+    };
+    let is_item = |line: &[u8]| line.trim_ascii_start().starts_with(b"- ") || line.starts_with(b"---");
+    let is_mark = |byte: &u8| matches!(byte, b' ' | b'-' | b'?');
+    let depth = |line: &[u8]| line.iter().take_while(|byte| is_mark(byte)).count();
+    let first = start_of(at);
+    let own = depth(line_from(first));
+    let belongs = |line: &[u8]| {
+        let text = line.trim_ascii();
+        text.is_empty() || text.starts_with(b"#") || (depth(line) >= own && !text.starts_with(b"["))
+    };
+    let mut start = first;
+    while start > from && !is_item(line_from(start)) {
+        let before = start_of(start - 1);
+        if !belongs(line_from(before)) {
+            break;
+        }
+        start = before;
+    }
+    let mut end = first + line_from(first).len();
+    while end < to {
+        let line = line_from(end + 1);
+        if !belongs(line) || (is_item(line) && depth(line) <= own) {
+            break;
+        }
+        end = (end + 1 + line.len()).min(to);
+    }
+    start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(text: &str) -> Vec<String> {
+        let names = memchr::memmem::find_iter(text.as_bytes(), b"kty");
+        let read = names.filter_map(|at| as_json(text.as_bytes(), at));
+        read.map(|(text, _)| String::from_utf8(text.to_vec()).unwrap()).collect()
+    }
+
+    const PARTS: [(&str, &str); 5] = [("kty", "EC"), ("crv", "P-256"), ("x", "Xx_1"), ("y", "-Yy2"), ("d", "Dd3")];
+
+    #[test]
+    fn every_language_is_read() {
+        let all = |one: &dyn Fn(&str, &str) -> String| PARTS.iter().map(|(n, v)| one(n, v)).collect::<String>();
+        for (name, text) in [
+            ("HCL", format!("key = {{\n{}}}\n", all(&|n, v| format!("  {n:4} = \"{v}\"\n")))),
+            ("TOML", format!("a = 1\n[key]\n{}\n[other]\nd = \"no\"\n", all(&|n, v| format!("{n} = \"{v}\"\n")))),
+            ("PHP", format!("$k = array({});", all(&|n, v| format!("'{n}' => '{v}', ")))),
+            ("Ruby", format!("k = {{{}}}", all(&|n, v| format!("\"{n}\"=>\"{v}\", ")))),
+            ("CSV", format!("1,\"{{{}}}\"\n", all(&|n, v| format!("\"\"{n}\"\":\"\"{v}\"\",")))),
+            ("comments", format!("jwk:\n{}z: 1\n", all(&|n, v| format!("  # c\n\n  {n}: {v} # c\n")))),
+            ("folded", format!("jwk:\n{}", all(&|n, v| format!("  {n}: >-\n    {v}\n")))),
+            ("tags", format!("jwk:\n{}", all(&|n, v| format!("  {n}: !!str {v}\n")))),
+            ("anchors", format!("jwk:\n{}", all(&|n, v| format!("  {n}: &A{n} {v}\n")))),
+            ("blocks between", format!("jwk:\n{}", all(&|n, v| format!("  {n}: {v}\n  x5c:\n    - a\n")))),
+        ] {
+            let expected = "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"Xx_1\",\"y\":\"-Yy2\",\"d\":\"Dd3\"}";
+            assert!(open(&text).iter().any(|found| found == expected), "{name}: {:?}\n{text}", open(&text));
+        }
+    }
+
+    #[test]
+    fn blocks_end() {
+        let two = "keys:\n- kty: EC\n  crv: A\n  d: one\n- kty: EC\n  crv: B\n  d: two\n";
+        let found = open(two);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("one") && found[1].contains("two") && found[1].contains("\"B\""), "{found:?}");
+        for text in ["kty = pty.open()", "the kty: EC", "kty: RSA\nother: 1"] {
+            assert_eq!(open(text), Vec::<String>::new(), "{text}");
+        }
+    }
+}
