@@ -31,6 +31,18 @@ impl Container for Bzip2 {
         &[Magic { at: 0, bytes: MAGIC }]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        // The magic of the first block, after that of the stream.
+        &[Magic { at: 4, bytes: &[0x31, 0x41, 0x59, 0x26, 0x53, 0x59] }]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // A block is complete before anything can be decoded: ten bytes of magic numbers have to do.
+        matches!(start, [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, _, _, _, _, flags, ..]
+            if flags & 0x80 == 0)
+            && start.get(14..80).is_some_and(|rest| rest.iter().any(|byte| *byte != 0x41 && *byte != 0))
+    }
+
     fn reader(&self) -> Reader {
         Reader::InOrder(open)
     }

@@ -4,6 +4,7 @@
 //! A new wrapper needs a file here and two lines in this one: its module, and its entry in [`UNWRAPPERS`] or
 //! [`CONTAINERS`].
 
+mod android_backup;
 mod android_sparse;
 mod ar;
 mod array;
@@ -28,9 +29,14 @@ mod gzip;
 mod hex;
 mod hexdump;
 mod ihex;
+mod inner;
 mod iso9660;
+mod lha;
 mod lz4;
+mod lzip;
 mod lzma;
+mod lzop;
+mod mozlz4;
 mod openpgp_compressed;
 mod openpgp_packets;
 mod percent;
@@ -41,17 +47,21 @@ mod reencoded;
 mod registry;
 mod rpm;
 mod sevenz;
+mod snappy;
 mod sqlite;
 mod squashfs;
 mod starts;
 mod tar;
 mod uboot;
+mod uf2;
+mod unix_compress;
 mod unopened;
 mod utf16;
 mod vhd;
 mod vmdk;
 mod xz;
 mod zip;
+mod zlib;
 mod zstd;
 
 use keyradius_core::seam::{Container, Unwrapper};
@@ -105,8 +115,17 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &iso9660::Iso9660,
     &ext::Ext,
     &fat::Fat,
+    &lzip::Lzip,
+    &lzop::Lzop,
+    &snappy::Snappy,
+    &mozlz4::MozLz4,
+    &unix_compress::UnixCompress,
+    &uf2::Uf2,
+    &android_backup::AndroidBackup,
+    &lha::Lha,
     &cpio::Cpio,
     &disk::Disk,
     &git_loose::GitLoose,
+    &zlib::Zlib,
     &openpgp_compressed::OpenPgpCompressed,
 ];

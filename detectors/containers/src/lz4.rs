@@ -8,6 +8,7 @@ use lz4_flex::frame::FrameDecoder;
 
 use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{LZ4, peek};
+use super::inner::decodes;
 
 /// LZ4 frames.
 #[derive(Debug)]
@@ -31,6 +32,14 @@ impl Container for Lz4 {
 
     fn magics(&self) -> &'static [Magic] {
         &[Magic { at: 0, bytes: &[0x04, 0x22, 0x4d, 0x18] }, Magic { at: 0, bytes: &[0x02, 0x21, 0x4c, 0x18] }]
+    }
+
+    fn inner(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: &[0x04, 0x22, 0x4d, 0x18] }]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        self.claims(start) && decodes(FrameDecoder::new(start))
     }
 
     fn reader(&self) -> Reader {

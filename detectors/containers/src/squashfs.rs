@@ -57,6 +57,24 @@ impl Container for Squashfs {
         &[Magic { at: 0, bytes: MAGIC }]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        self.magics()
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // Version 4.0, the size of blocks and its logarithm, the compressor.
+        let blocks = le32(start, 12).zip(le16(start, 22));
+        self.claims(start)
+            && le16(start, 28) == Some(4)
+            && le16(start, 30) == Some(0)
+            && matches!(le16(start, 20), Some(1..=6))
+            && blocks.is_some_and(|(size, log)| log <= 20 && size == 1 << log)
+    }
+
+    fn length(&self, bytes: &Cursor) -> Option<u64> {
+        le64(&held(bytes, 40, 8, 8)?, 0).map(|used| used.next_multiple_of(4096))
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(read)
     }

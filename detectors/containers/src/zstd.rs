@@ -9,6 +9,7 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{peek, zstd_memory, zstd_window};
+use super::inner::decodes;
 
 /// Zstandard streams.
 #[derive(Debug)]
@@ -42,6 +43,20 @@ impl Container for Zstd {
         // A frame, and the skippable frames that may precede it (RFC 8878 3.1.1, 3.1.2). pzstd begins with the first of
         // them.
         magics!(0x50 0x51 0x52 0x53 0x54 0x55 0x56 0x57 0x58 0x59 0x5a 0x5b 0x5c 0x5d 0x5e 0x5f)
+    }
+
+    fn inner(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: &FRAME }]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        if !start.starts_with(&FRAME) || start.get(4).is_none_or(|descriptor| descriptor & 0x18 != 0) {
+            return false;
+        }
+        // The windows of all levels but --ultra.
+        zstd_window(start) <= 8 << 20
+            && Decoder::new()
+                .is_ok_and(|decoder| decodes(Frames { input: Input::new(&mut &*start), decoder, ended: false }))
     }
 
     fn reader(&self) -> Reader {

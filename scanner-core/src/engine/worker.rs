@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::allow::mark;
+use super::carving::{Candidate, candidates};
 use super::cover::{Covers, Enclosing, Known, MAX_NESTED};
 use super::memory::Holding;
 use super::session::{Session, lock};
@@ -35,6 +36,7 @@ const fn most_work(length: usize) -> usize {
 
 /// The surroundings of a blob that came out of a wrapper.
 #[derive(Clone, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about a blob")]
 pub(super) struct Context<'a> {
     pub(super) depth: u32,
     /// The memory of the outermost input, if it is a container.
@@ -49,6 +51,8 @@ pub(super) struct Context<'a> {
     again: bool,
     /// Whether the bytes are what a container has beside its members: what they begin with was opened as a container.
     beside: bool,
+    /// Whether containers in the middle of the bytes are looked for.
+    carves: bool,
     /// The findings around the blob.
     enclosing: Option<Enclosing<'a>>,
 }
@@ -67,6 +71,11 @@ impl Context<'_> {
     /// The same for bytes that are no content of a member.
     pub(super) fn beside_members(self) -> Self {
         Self { beside: true, ..self }
+    }
+
+    /// The same for bytes in which containers are looked for.
+    pub(super) fn carving(self) -> Self {
+        Self { carves: true, ..self }
     }
 
     /// The mark that belongs to a span of the blob.
@@ -98,6 +107,8 @@ pub(super) struct Worker {
     pub(super) rejected: u64,
     /// Lists of hits not in use, one for each level of wrapping.
     spare: Vec<Vec<Seen>>,
+    /// Containers seen in the middle of the current blob.
+    pub(super) candidates: Vec<Candidate>,
 }
 
 impl Worker {
@@ -180,6 +191,12 @@ impl Worker {
                 continue;
             }
             let Some((hit, owners)) = session.run.prefilter().hit(seen) else { continue };
+            if around.carves {
+                self.candidates.extend(candidates(session, blob, seen.at, owners));
+            }
+            if owners.only_containers() {
+                continue;
+            }
             let mut looked_like = false;
             for (&index, detector) in
                 owners.detectors.iter().filter_map(|i| Some((i, session.knowledge.detectors.get(*i)?)))

@@ -47,9 +47,27 @@ pub trait Container: Sync {
     fn claims(&self, start: &[u8]) -> bool {
         self.magics().iter().any(|magic| magic.begins(start))
     }
+    /// Magic numbers by which it is recognised in the middle of other bytes, 4 to 32 bytes each; empty if it is not
+    /// looked for there. They are searched in everything that contains control bytes.
+    fn inner(&self) -> &'static [Magic] {
+        &[]
+    }
+    /// Whether bytes from the middle of others begin such a container: more than its magic must fit, because any file
+    /// may contain that. `start` ends with the window in which it was seen, at most [`INNER`] bytes later.
+    fn begins(&self, start: &[u8]) -> bool {
+        self.claims(start)
+    }
+    /// The length of a container that begins with these bytes and may be followed by others, in bytes; `None` if only
+    /// reading can tell.
+    fn length(&self, _bytes: &Cursor) -> Option<u64> {
+        None
+    }
     /// The function that reads it.
     fn reader(&self) -> Reader;
 }
+
+/// How many bytes [`Container::begins`] gets, at most.
+pub const INNER: usize = 64 << 10;
 
 /// A member of a container.
 #[derive(Clone, Copy, Debug)]

@@ -1,12 +1,14 @@
 //! Reads any stream of bytes in overlapping windows: a 20 GB image does not need 20 GB of memory.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use zeroize::Zeroize;
 
 use crate::blob::{Blob, Origin, Window};
 use crate::error::{Gap, Reason};
 use crate::lines::count_lines;
+use crate::read_at::Held;
 use crate::run::Run;
 use crate::seam::{Feed, Looked, Packed};
 
@@ -265,6 +267,9 @@ pub fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
         let looked = to.sink.blob(Blob { bytes: held, origin, window });
         all |= looked;
         if last || looked.stop {
+            if start > 0 && !looked.stop {
+                all |= to.sink.carve(origin, &|| Arc::new(Held::new(bytes.to_vec())));
+            }
             return all;
         }
         let keep = core_end.saturating_sub(BACK);

@@ -1,0 +1,63 @@
+//! Checks of containers in the middle of other bytes, where a magic number alone proves little: one that has four bytes
+//! is found by chance in every fourth gigabyte, and programs that read a format contain its magic number.
+
+use std::io::Read;
+
+use keyradius_readers::stored::le32;
+
+/// Output bytes of a trial after which a stream is believed.
+const ENOUGH: usize = 512;
+
+/// Whether a decoder of bytes that may be cut returns [`ENOUGH`] bytes, or all there are, before a fault.
+pub(crate) fn decodes(mut decoder: impl Read) -> bool {
+    let mut out = [0; ENOUGH];
+    let mut held = 0;
+    while let Some(room) = out.get_mut(held..).filter(|room| !room.is_empty()) {
+        match decoder.read(room) {
+            Ok(0) => return held > 0,
+            Ok(read) => held += read,
+            // A stream may go on in the next window.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return held > 0,
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Whether the little-endian number at an offset is the CRC-32 of `bytes`.
+pub(crate) fn is_sum(of: Option<&[u8]>, start: &[u8], at: usize) -> bool {
+    of.zip(le32(start, at)).is_some_and(|(bytes, sum)| {
+        let mut checksum = flate2::Crc::new();
+        checksum.update(bytes);
+        checksum.sum() == sum
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_needs_some_output() {
+        assert!(decodes(&[7_u8; 2000][..]) && decodes(&[7_u8; 3][..]) && !decodes(&[][..]));
+        let sum = flate2::Crc::new().sum().to_le_bytes();
+        assert!(is_sum(Some(&[]), &sum, 0) && !is_sum(Some(&[1]), &sum, 0) && !is_sum(None, &sum, 0));
+    }
+
+    /// What looks like a container by its magic number, and holds anything after it.
+    #[test]
+    fn a_magic_number_is_not_enough() {
+        for container in super::super::CONTAINERS {
+            for magic in container.inner() {
+                let id = container.about().id;
+                assert!((4..=32).contains(&magic.bytes.len()), "{id}");
+                for fill in [0x00, 0x41, 0xff] {
+                    let mut bytes = vec![fill; 70_000];
+                    bytes[magic.at..magic.at + magic.bytes.len()].copy_from_slice(magic.bytes);
+                    assert!(!container.begins(&bytes), "{id} {fill:#x}");
+                    assert!(!container.begins(&bytes[..magic.at + magic.bytes.len()]), "{id} {fill:#x}, cut");
+                }
+            }
+        }
+    }
+}
