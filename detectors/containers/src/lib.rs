@@ -39,6 +39,7 @@ mod lzop;
 mod mozlz4;
 mod openpgp_compressed;
 mod openpgp_packets;
+mod pdf;
 mod percent;
 mod program;
 mod qcow2;
@@ -122,6 +123,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &unix_compress::UnixCompress,
     &uf2::Uf2,
     &android_backup::AndroidBackup,
+    &pdf::Pdf,
     &lha::Lha,
     &cpio::Cpio,
     &disk::Disk,
