@@ -20,14 +20,18 @@ mod cpio;
 mod crx;
 mod digits;
 mod disk;
+mod dmg;
 mod escape;
+mod ewf;
 mod ext;
 mod fat;
 mod folders;
 mod git_loose;
 mod gzip;
+mod hdf5;
 mod hex;
 mod hexdump;
+mod hg_revlog;
 mod ihex;
 mod inner;
 mod iso9660;
@@ -41,7 +45,9 @@ mod openpgp_compressed;
 mod openpgp_packets;
 mod pdf;
 mod percent;
+mod pg_dump;
 mod program;
+mod pyinstaller;
 mod qcow2;
 mod quoted_printable;
 mod reencoded;
@@ -51,6 +57,7 @@ mod sevenz;
 mod snappy;
 mod sqlite;
 mod squashfs;
+mod sstable;
 mod starts;
 mod tar;
 mod uboot;
@@ -58,7 +65,9 @@ mod uf2;
 mod unix_compress;
 mod unopened;
 mod utf16;
+mod vdi;
 mod vhd;
+mod vhdx;
 mod vmdk;
 mod xz;
 mod zip;
@@ -99,6 +108,9 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &zstd::Zstd,
     &lz4::Lz4,
     &sqlite::Sqlite,
+    &sstable::Sstable,
+    &pg_dump::PgDump,
+    &hdf5::Hdf5,
     // Packages and images. Weak magic numbers come after the strong ones.
     &ar::Ar,
     &rpm::Rpm,
@@ -109,6 +121,10 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &crx::Crx,
     &squashfs::Squashfs,
     &qcow2::Qcow2,
+    &dmg::Dmg,
+    &vhdx::Vhdx,
+    &vdi::Vdi,
+    &ewf::Ewf,
     &vmdk::Vmdk,
     &vhd::Vhd,
     &android_sparse::AndroidSparse,
@@ -124,6 +140,8 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &uf2::Uf2,
     &android_backup::AndroidBackup,
     &pdf::Pdf,
+    &pyinstaller::PyInstaller,
+    &hg_revlog::HgRevlog,
     &lha::Lha,
     &cpio::Cpio,
     &disk::Disk,

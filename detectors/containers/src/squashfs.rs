@@ -98,7 +98,51 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     folders.begin(image.root);
     let walked = walk(&image, &mut folders, inside);
     folders.ended(&walked, inside);
+    if !matches!(walked, Err(End::Stop)) {
+        attributes(&image, le64(&start, 56).unwrap_or(u64::MAX), inside);
+    }
     Ok(())
+}
+
+/// Hands out all extended attributes: names and values in metadata blocks, which end where those of their index begin.
+fn attributes(image: &Image, table: u64, inside: &mut dyn Inside) {
+    let Some(head) = (table < image.bytes.size()).then(|| held(&image.bytes, table, 24, 24)).flatten() else { return };
+    let (Some(start), Some(end)) = (le64(&head, 0), le64(&head, 16).map(|end| end.min(image.bytes.size()))) else {
+        return;
+    };
+    let mut content = Attributes { image, at: start, end, block: None, read: 0 };
+    if start < end {
+        let _ = inside.member(Member { name: b"xattrs", at: start }, &mut content);
+    }
+}
+
+/// Consecutive metadata blocks.
+struct Attributes<'a> {
+    image: &'a Image,
+    at: u64,
+    end: u64,
+    block: Option<Metadata>,
+    read: usize,
+}
+
+impl Read for Attributes<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(mut rest) =
+                self.block.as_ref().and_then(|block| block.0.get(self.read..)).filter(|r| !r.is_empty())
+            {
+                let read = rest.read(into)?;
+                self.read += read;
+                return Ok(read);
+            }
+            if self.at >= self.end {
+                return Ok(0);
+            }
+            let block =
+                self.image.metadata(self.at).filter(|block| block.1 > self.at).ok_or(io::ErrorKind::InvalidData)?;
+            (self.at, self.read, self.block) = (block.1, 0, Some(block));
+        }
+    }
 }
 
 fn walk(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside) -> Result<(), End> {

@@ -86,7 +86,7 @@ fn before(start: &[u8]) -> Option<Before> {
     }
     // GVariant `(tuuuusa(ayay))` after its length and four bytes of padding: the size of the file in big-endian order,
     // owner, group, and a mode that says regular file.
-    let header = usize::try_from(length).ok().filter(|_| (32..MOST_HEADER).contains(&length))?.checked_add(8)?;
+    let header = usize::try_from(length).ok().filter(|_| (25..MOST_HEADER).contains(&length))?.checked_add(8)?;
     let is_file = be32(start, 4) == Some(0)
         && be64(start, 8)? < 1 << 40
         && be32(start, 24)? & 0xf000 == 0x8000

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::allowance::Allowance;
+use super::carving::Candidate;
 use super::cover::Known;
 use super::memory::{Holding, Taken};
 use super::session::{Rescan, Session};
@@ -80,6 +81,17 @@ impl<'s> Session<'s> {
     }
 }
 
+impl<'s> Session<'s> {
+    /// The container that is known by its end, of which `end` returns a number of bytes.
+    fn by_end(&self, end: impl Fn(u64) -> Vec<u8>) -> Option<&'s dyn Container> {
+        let all = || self.knowledge.containers.iter().filter_map(|one| Some((*one, one.trailer()?)));
+        let most = all().map(|(_, length)| length).max()?;
+        let end = end(most);
+        let trailer = |length: u64| end.get(end.len().checked_sub(usize::try_from(length).ok()?)?..);
+        all().find(|(one, length)| trailer(*length).is_some_and(|trailer| one.begins(trailer))).map(|(one, _)| one)
+    }
+}
+
 impl Sink for Level<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
         if blob.window.first() && blob.window.last && self.session.run.is_container(blob.bytes) {
@@ -109,7 +121,23 @@ impl Sink for Level<'_> {
             }
             Packed::Stream(first, _) => first,
         };
-        let containers: Vec<_> = self.session.containers(start).collect();
+        let ending = match &input {
+            Packed::AnyPlace(bytes) => self.session.by_end(|most| {
+                let cursor = Cursor::new(Arc::clone(bytes));
+                let mut end = vec![0; usize::try_from(most.min(cursor.size())).unwrap_or_default()];
+                cursor.read_from(cursor.size().saturating_sub(most), &mut end).ok();
+                end
+            }),
+            Packed::Stream(first, _) => self.session.by_end(|most| {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                first.get(first.len().saturating_sub(most)..).unwrap_or_default().to_vec()
+            }),
+        };
+        // The end proves more than the start, which may be that of a compressed block.
+        let containers: Vec<_> = match ending {
+            Some(container) => vec![container],
+            None => self.session.containers(start).collect(),
+        };
         let first = containers.first()?;
         if self.depth >= self.session.run.limits().max_depth {
             let detail = format!("{} at depth {}", first.about().id, self.depth + 1);
@@ -251,7 +279,18 @@ impl Level<'_> {
             self.session.run.count_unopened(start, || origin.clone());
         }
         // Between members, after them, and in what a damaged container no longer leads to.
-        let is_new = |at| if in_order { at >= left } else { !watched.account.is_touched(at) };
+        // Headers between the members of an archive are no archive.
+        let reach = watched.account.reach();
+        let is_new = |candidate: Candidate| {
+            let is_same = || {
+                let of = self.session.knowledge.containers.get(candidate.container);
+                of.is_some_and(|of| containers.iter().any(|one| one.about().id == of.about().id))
+            };
+            if in_order {
+                return candidate.at >= left;
+            }
+            !watched.account.is_touched(candidate.at) && (candidate.at >= reach || !is_same())
+        };
         let inner = self.open_inner(origin, 0, &|| Arc::clone(bytes), &is_new);
         Some(looked.with(inner))
     }
@@ -277,7 +316,7 @@ impl Level<'_> {
                     let (outcome, looked, left) = self.strained(origin, container.about().id, &mut input, read);
                     // Of a stream, only the first bytes are still there.
                     let whole = || Arc::new(Held::new(first.to_vec())) as Arc<dyn ReadAt>;
-                    let is_new = |at| at >= left && consumed.get() == 0;
+                    let is_new = |candidate: Candidate| candidate.at >= left && consumed.get() == 0;
                     let looked = looked.with(self.open_inner(origin, 0, &whole, &is_new));
                     match outcome {
                         Outcome::Opened { .. } => {

@@ -81,6 +81,15 @@ impl Account {
         is_in(&self.touched) || is_in(&self.ranges)
     }
 
+    /// The end of everything that was read for the content of members.
+    pub(super) fn reach(&self) -> u64 {
+        let end = |ranges: &Mutex<Ranges>| {
+            let ranges = ranges.lock().unwrap_or_else(PoisonError::into_inner);
+            ranges.last_key_value().map_or(0, |(_, end)| *end)
+        };
+        end(&self.touched).max(end(&self.ranges))
+    }
+
     fn note(ranges: &Mutex<Ranges>, from: u64, length: u64) {
         if length == 0 {
             return;

@@ -37,10 +37,10 @@ impl Level<'_> {
         origin: &Origin,
         from: u64,
         bytes: &dyn Fn() -> Arc<dyn ReadAt>,
-        is_new: &dyn Fn(u64) -> bool,
+        is_new: &dyn Fn(Candidate) -> bool,
     ) -> Looked {
         let mut candidates = self.session.candidates.take(origin);
-        candidates.retain(|candidate| candidate.at >= from && is_new(candidate.at));
+        candidates.retain(|candidate| candidate.at >= from && is_new(*candidate));
         if candidates.is_empty() || self.depth >= self.session.run.limits().max_depth {
             return Looked::default();
         }
@@ -48,20 +48,26 @@ impl Level<'_> {
     }
 
     fn open_each(&self, origin: &Origin, mut candidates: Vec<Candidate>, bytes: &Arc<dyn ReadAt>, from: u64) -> Looked {
-        candidates.sort_unstable();
+        let container = |candidate: &Candidate| self.session.knowledge.containers.get(candidate.container).copied();
+        // What is known by its end contains everything before.
+        let is_at_start = |candidate: &Candidate| container(candidate).is_none_or(|one| one.trailer().is_none());
+        candidates.sort_unstable_by_key(|candidate| (is_at_start(candidate), *candidate));
         let mut all = Looked::default();
-        let (mut first, mut end) = (None, 0);
-        for Candidate { at, container } in candidates {
+        let (mut first, mut end): (Option<u64>, u64) = (None, 0);
+        for candidate in candidates {
             if all.stop || self.is_over() {
                 break;
             }
-            let Some(container) = self.session.knowledge.containers.get(container).filter(|_| at >= end) else {
-                continue;
+            let at = candidate.at;
+            let Some(container) = container(&candidate).filter(|_| at >= end) else { continue };
+            let whole = Cursor::new(Arc::clone(bytes));
+            let (part, start) = match container.trailer() {
+                Some(length) => (whole.part(0, (at - from).saturating_add(length)), from),
+                None => (whole.part(at - from, u64::MAX), at),
             };
-            let part = Cursor::new(Arc::clone(bytes)).part(at - from, u64::MAX);
-            if let Some((looked, length)) = self.open_one(origin, *container, &part, at) {
-                end = at.saturating_add(length);
-                first.get_or_insert(at);
+            if let Some((looked, length)) = self.open_one(origin, container, &part, at) {
+                end = container.trailer().map_or(start.saturating_add(length), |length| at.saturating_add(length));
+                first = Some(first.map_or(start, |first| first.min(start)));
                 all |= looked;
             }
         }
