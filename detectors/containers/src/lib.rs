@@ -17,6 +17,7 @@ mod cfb;
 mod collect;
 mod compressed;
 mod cpio;
+mod cramfs;
 mod crx;
 mod digits;
 mod disk;
@@ -35,6 +36,7 @@ mod hg_revlog;
 mod ihex;
 mod inner;
 mod iso9660;
+mod jffs2;
 mod lha;
 mod lz4;
 mod lzip;
@@ -52,6 +54,7 @@ mod qcow2;
 mod quoted_printable;
 mod reencoded;
 mod registry;
+mod romfs;
 mod rpm;
 mod sevenz;
 mod snappy;
@@ -69,6 +72,7 @@ mod vdi;
 mod vhd;
 mod vhdx;
 mod vmdk;
+mod xar;
 mod xz;
 mod zip;
 mod zlib;
@@ -116,10 +120,14 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &rpm::Rpm,
     &sevenz::SevenZ,
     &cab::Cab,
+    &xar::Xar,
     &cfb::Cfb,
     &asar::Asar,
     &crx::Crx,
     &squashfs::Squashfs,
+    &cramfs::Cramfs,
+    &romfs::Romfs,
+    &jffs2::Jffs2,
     &qcow2::Qcow2,
     &dmg::Dmg,
     &vhdx::Vhdx,

@@ -40,9 +40,6 @@ pub const UNOPENED: &[Unopened] = &[
     Unopened::new("btrfs", 0x10040, b"_BHRfS_M"),
     Unopened::new("erofs", 1024, &[0xe2, 0xe1, 0xf5, 0xe0]),
     Unopened::new("f2fs", 1024, &[0x10, 0x20, 0xf5, 0xf2]),
-    Unopened::new("cramfs", 0, &[0x45, 0x3d, 0xcd, 0x28]),
-    Unopened::new("romfs", 0, b"-rom1fs-"),
-    Unopened::new("jffs2", 0, &[0x85, 0x19, 0x03, 0x20]),
     Unopened::new("ubi", 0, b"UBI#"),
     Unopened::new("android_boot", 0, b"ANDROID!"),
     Unopened::new("qcow1", 0, b"QFI\xfb\0\0\0\x01"),
@@ -52,7 +49,6 @@ pub const UNOPENED: &[Unopened] = &[
     Unopened::new("bochs", 0, b"Bochs Virtual HD Image\0"),
     Unopened::new("cloop", 0, b"#!/bin/sh\n#V2.0 Format\n"),
     Unopened::new("vmdk_cowd", 0, b"COWD\x01\0\0\0"),
-    Unopened::new("xar", 0, b"xar!\0\x1c"),
     Unopened::new("ar_thin", 0, b"!<thin>\n"),
     // pack(1) and SCO's LZH, which gzip also reads. Two bytes, like the magic of arj.
     Unopened::new("pack", 0, b"\x1f\x1e"),

@@ -286,10 +286,11 @@ impl Level<'_> {
                 let of = self.session.knowledge.containers.get(candidate.container);
                 of.is_some_and(|of| containers.iter().any(|one| one.about().id == of.about().id))
             };
+            let is_before = || candidate.at < reach || containers.iter().any(|one| one.trailer().is_some());
             if in_order {
                 return candidate.at >= left;
             }
-            !watched.account.is_touched(candidate.at) && (candidate.at >= reach || !is_same())
+            !watched.account.is_touched(candidate.at) && !(is_before() && is_same())
         };
         let inner = self.open_inner(origin, 0, &|| Arc::clone(bytes), &is_new);
         Some(looked.with(inner))
