@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use keyradius_core::seam::INNER;
 use keyradius_readers::stored::le32;
 
 /// Output bytes of a trial after which a stream is believed.
@@ -22,6 +23,21 @@ pub(crate) fn decodes(mut decoder: impl Read) -> bool {
         }
     }
     true
+}
+
+/// Like [`decodes`], for a format whose blocks may be larger than what is at hand: then the header has to do.
+pub(crate) fn decodes_blocks(decoder: impl Read, start: &[u8]) -> bool {
+    /// Remembers whether the bytes ended before anything came out.
+    struct Cut<R>(R, bool);
+    impl<R: Read> Read for Cut<R> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.read(into);
+            self.1 |= read.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof);
+            read
+        }
+    }
+    let mut decoder = Cut(decoder, false);
+    decodes(&mut decoder) || (decoder.1 && start.len() >= INNER)
 }
 
 /// Whether the little-endian number at an offset is the CRC-32 of `bytes`.

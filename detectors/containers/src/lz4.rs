@@ -8,7 +8,7 @@ use lz4_flex::frame::FrameDecoder;
 
 use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{LZ4, peek};
-use super::inner::decodes;
+use super::inner::decodes_blocks;
 
 /// LZ4 frames.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Container for Lz4 {
     }
 
     fn begins(&self, start: &[u8]) -> bool {
-        self.claims(start) && decodes(FrameDecoder::new(start))
+        self.claims(start) && decodes_blocks(FrameDecoder::new(start), start)
     }
 
     fn reader(&self) -> Reader {

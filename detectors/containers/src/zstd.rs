@@ -9,7 +9,7 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{peek, zstd_memory, zstd_window};
-use super::inner::decodes;
+use super::inner::decodes_blocks;
 
 /// Zstandard streams.
 #[derive(Debug)]
@@ -54,14 +54,29 @@ impl Container for Zstd {
             return false;
         }
         // The windows of all levels but --ultra.
+        let mut bytes = start;
+        let mut frames =
+            |decoder| decodes_blocks(Frames { input: Input::new(&mut bytes), decoder, ended: false }, start);
         zstd_window(start) <= 8 << 20
-            && Decoder::new()
-                .is_ok_and(|decoder| decodes(Frames { input: Input::new(&mut &*start), decoder, ended: false }))
+            && first_block(start).is_some_and(|size| (1..=128 << 10).contains(&size))
+            && Decoder::new().is_ok_and(&mut frames)
     }
 
     fn reader(&self) -> Reader {
         Reader::InOrder(open)
     }
+}
+
+/// The size of the first block of a frame (RFC 8878 3.1.1.2), unless its type is reserved.
+fn first_block(start: &[u8]) -> Option<u32> {
+    let descriptor = *start.get(4)?;
+    let is_single = descriptor & 0x20 != 0;
+    let id = [0, 1, 2, 4].get(usize::from(descriptor & 3))?;
+    let contents = [usize::from(is_single), 2, 4, 8];
+    let content = contents.get(usize::from(descriptor >> 6))?;
+    let &[low, middle, high] = start.get(5 + usize::from(!is_single) + id + content..)?.first_chunk()?;
+    let header = u32::from_le_bytes([low, middle, high, 0]);
+    (header & 6 != 6).then_some(header >> 3)
 }
 
 /// Magic number of a frame (RFC 8878 3.1.1).

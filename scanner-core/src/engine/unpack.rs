@@ -290,7 +290,7 @@ impl Level<'_> {
             if in_order {
                 return candidate.at >= left;
             }
-            !watched.account.is_touched(candidate.at) && !(is_before() && is_same())
+            !(watched.account.is_touched(candidate.at) || is_before() && is_same())
         };
         let inner = self.open_inner(origin, 0, &|| Arc::clone(bytes), &is_new);
         Some(looked.with(inner))
