@@ -51,6 +51,11 @@ pub(crate) fn is_sum(of: Option<&[u8]>, start: &[u8], at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use keyradius_core::read_at::{Cursor, Held};
+    use keyradius_core::seam::Reader;
+
     use super::*;
 
     #[test]
@@ -72,6 +77,41 @@ mod tests {
                     bytes[magic.at..magic.at + magic.bytes.len()].copy_from_slice(magic.bytes);
                     assert!(!container.begins(&bytes), "{id} {fill:#x}");
                     assert!(!container.begins(&bytes[..magic.at + magic.bytes.len()]), "{id} {fill:#x}, cut");
+                }
+            }
+        }
+    }
+
+    /// Bytes that begin like each container and go on at random: nothing may panic, and nothing may take for ever.
+    #[test]
+    fn random_bytes_after_a_magic_number_are_harmless() {
+        let mut state = 1_u64;
+        for container in super::super::CONTAINERS {
+            for magic in container.magics().iter().filter(|magic| magic.at < 4096) {
+                for round in 0_u32..24 {
+                    let length = magic.at + magic.bytes.len() + (64 << (round % 8));
+                    let mut bytes: Vec<u8> = (0..length)
+                        .map(|_| {
+                            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                            // Small numbers, which are more often valid.
+                            let byte = (state >> 56) as u8;
+                            if state >> 33 & 3 < u64::from(round / 8 + 1) { byte & 3 } else { byte }
+                        })
+                        .collect();
+                    bytes[magic.at..magic.at + magic.bytes.len()].copy_from_slice(magic.bytes);
+                    // Those that are known by their end as well.
+                    let length = container.trailer().map_or(0, |length| length as usize);
+                    let at = bytes.len().saturating_sub(length) + magic.at;
+                    if length > 0 && at + magic.bytes.len() <= bytes.len() {
+                        bytes[at..at + magic.bytes.len()].copy_from_slice(magic.bytes);
+                    }
+                    let mut seen = crate::collect::Seen::default();
+                    let cursor = || Cursor::new(Arc::new(Held::new(bytes.clone())));
+                    let _ = match container.reader() {
+                        Reader::InOrder(read) => read(&mut &bytes[..], &mut seen),
+                        Reader::AnyPlace(read) => read(cursor(), &mut seen),
+                    };
+                    let _ = (container.begins(&bytes), container.length(&cursor()));
                 }
             }
         }

@@ -10,6 +10,7 @@ mod ar;
 mod array;
 mod asar;
 mod base64;
+mod brotli;
 mod bzip2;
 mod cab;
 mod cfb;
@@ -35,6 +36,7 @@ mod hexdump;
 mod hg_revlog;
 mod ihex;
 mod inner;
+mod installer;
 mod iso9660;
 mod jffs2;
 mod lha;
@@ -45,6 +47,7 @@ mod lzop;
 mod mozlz4;
 mod openpgp_compressed;
 mod openpgp_packets;
+mod parquet;
 mod pdf;
 mod percent;
 mod pg_dump;
@@ -112,6 +115,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &zstd::Zstd,
     &lz4::Lz4,
     &sqlite::Sqlite,
+    &parquet::Parquet,
     &sstable::Sstable,
     &pg_dump::PgDump,
     &hdf5::Hdf5,
@@ -149,11 +153,13 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &android_backup::AndroidBackup,
     &pdf::Pdf,
     &pyinstaller::PyInstaller,
+    &installer::Installer,
     &hg_revlog::HgRevlog,
     &lha::Lha,
     &cpio::Cpio,
     &disk::Disk,
     &git_loose::GitLoose,
     &zlib::Zlib,
+    &brotli::Brotli,
     &openpgp_compressed::OpenPgpCompressed,
 ];

@@ -19,7 +19,8 @@ static ABOUT: About = About {
     title: "LZMA stream",
     detects: "LZMA streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
               the stream.",
-    blind_to: "Streams with unusual properties and a known length, and streams in the middle of a larger file.",
+    blind_to: "Streams with unusual properties and a known length. In the middle of other bytes, streams with \
+               other dictionaries than 64 KiB, 8, 32 and 64 MiB.",
     respond: "Treat the contents as plain text.",
     references: &["xz, doc/lzma-file-format.txt"],
 };

@@ -244,7 +244,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Sink for Session<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        if blob.window.first() && blob.window.last && self.run.is_container(blob.bytes) {
+        if blob.window.first() && blob.window.last && self.run.is_container_at(blob.origin, blob.bytes) {
             let opened = self.open(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
             if let Some(looked) = opened {
                 return looked;

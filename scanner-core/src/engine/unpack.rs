@@ -94,7 +94,7 @@ impl<'s> Session<'s> {
 
 impl Sink for Level<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        if blob.window.first() && blob.window.last && self.session.run.is_container(blob.bytes) {
+        if blob.window.first() && blob.window.last && self.session.run.is_container_at(blob.origin, blob.bytes) {
             let opened = self.open(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
             if let Some(looked) = opened {
                 return looked;
@@ -134,10 +134,13 @@ impl Sink for Level<'_> {
             }),
         };
         // The end proves more than the start, which may be that of a compressed block.
-        let containers: Vec<_> = match ending {
+        let mut containers: Vec<_> = match ending {
             Some(container) => vec![container],
             None => self.session.containers(start).collect(),
         };
+        if containers.is_empty() {
+            containers.extend(self.session.run.named(origin, start));
+        }
         let first = containers.first()?;
         if self.depth >= self.session.run.limits().max_depth {
             let detail = format!("{} at depth {}", first.about().id, self.depth + 1);

@@ -62,6 +62,10 @@ pub trait Container: Sync {
     fn length(&self, _bytes: &Cursor) -> Option<u64> {
         None
     }
+    /// The extension of names under which [`Self::begins`] decides, for a format without a magic number.
+    fn extension(&self) -> Option<&'static str> {
+        None
+    }
     /// The length of a trailer that begins with the magic numbers of [`Self::inner`], if they are at the end of the
     /// container: it then gets everything from the start of the input to the end of the trailer.
     fn trailer(&self) -> Option<u64> {

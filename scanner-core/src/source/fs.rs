@@ -246,7 +246,7 @@ impl Visitor<'_> {
                 let claim = |start: &[u8]| {
                     claimed.set(match self.repositories.claims(&origin.path, depth, start) {
                         Some(claim) => Claim::Storage(claim),
-                        None if start.len() > CORE && self.to.run.is_container(start) => Claim::Container,
+                        None if start.len() > CORE && self.to.run.is_container_at(&origin, start) => Claim::Container,
                         None => Claim::None,
                     });
                     claimed.get() != Claim::None

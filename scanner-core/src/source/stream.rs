@@ -145,7 +145,7 @@ impl Windows {
             }
             // The sink itself opens a container that fits into the buffer.
             let more = held == self.buffer.len() && fault.is_none();
-            if window.first() && more && !self.plain && to.run.is_container(&self.buffer) {
+            if window.first() && more && !self.plain && to.run.is_container_at(origin, &self.buffer) {
                 let first = std::mem::take(&mut self.buffer);
                 let mut rest = Counted { input: &mut *input, bytes: held as u64 };
                 let opened = to.sink.open(origin, Packed::Stream(&first, &mut rest));
@@ -250,7 +250,7 @@ impl Read for Counted<'_> {
 
 /// Feeds bytes in memory, in the same windows as a file of that size.
 pub fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
-    if to.run.is_container(bytes)
+    if to.run.is_container_at(origin, bytes)
         && let Some(looked) = to.sink.open(origin, Packed::Stream(bytes, &mut io::empty()))
     {
         return looked;
