@@ -9,8 +9,7 @@ use flate2::bufread::ZlibDecoder;
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use super::inner::decodes;
-use super::zlib::is_header;
+use super::inner::{decodes, is_zlib};
 
 /// HDF5 files.
 #[derive(Debug)]
@@ -75,7 +74,7 @@ impl Streams<'_> {
             let end = if is_last { held.len() } else { WINDOW - TRIAL };
             let found = memchr::memchr_iter(0x78, held.get(..end).unwrap_or_default()).find(|at| {
                 let start = held.get(*at..held.len().min(at + TRIAL)).unwrap_or_default();
-                matches!(start, [_, 1 | 0x5e | 0x9c | 0xda, ..]) && is_header(start) && decodes(ZlibDecoder::new(start))
+                matches!(start, [_, 1 | 0x5e | 0x9c | 0xda, ..]) && is_zlib(start) && decodes(ZlibDecoder::new(start))
             });
             if let Some(at) = found {
                 self.at += at as u64;

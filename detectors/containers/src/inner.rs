@@ -40,6 +40,12 @@ pub(crate) fn decodes_blocks(decoder: impl Read, start: &[u8]) -> bool {
     decodes(&mut decoder) || (decoder.1 && start.len() >= INNER)
 }
 
+/// Whether the bytes begin like a zlib stream. CMF and FLG: deflate, a window of up to 32 KiB, no dictionary.
+pub(crate) fn is_zlib(start: &[u8]) -> bool {
+    let [cmf, flags, ..] = start else { return false };
+    cmf & 0x8f == 8 && flags & 0x20 == 0 && u16::from_be_bytes([*cmf, *flags]).is_multiple_of(31)
+}
+
 /// Whether the little-endian number at an offset is the CRC-32 of `bytes`.
 pub(crate) fn is_sum(of: Option<&[u8]>, start: &[u8], at: usize) -> bool {
     of.zip(le32(start, at)).is_some_and(|(bytes, sum)| {

@@ -12,7 +12,7 @@ use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use keyradius_readers::stored::{held, le32};
 
-use super::snappy;
+use super::compressed::blocks::block;
 use thrift::Value;
 
 /// Parquet files.
@@ -130,7 +130,7 @@ impl Pages<'_> {
             from.take(length as u64).read_to_end(&mut out).ok().map(|_| out)
         };
         match self.codec {
-            1 => snappy::block(packed, length),
+            1 => block(packed, length),
             2 => limited(&mut MultiGzDecoder::new(packed)),
             6 => limited(&mut zstd::stream::read::Decoder::with_buffer(packed).ok()?),
             _ => (length / 256 <= packed.len()).then(|| lz4_flex::block::decompress(packed, length).ok()).flatten(),

@@ -65,8 +65,8 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             let name = format!("{number}");
             let member = Member { name: name.as_bytes(), at: begin };
             let mut blocks = Blocks { bytes, size, at: next, left: 0, ended: false };
-            let is_zlib = is_packed(bytes, next, size);
-            let flow = if is_zlib {
+            let packed = is_packed(bytes, next, size);
+            let flow = if packed {
                 inside.member(member, &mut ZlibDecoder::new(io::BufReader::new(&mut blocks)))
             } else {
                 inside.member(member, &mut blocks)
@@ -101,7 +101,7 @@ fn integer(bytes: &Cursor, at: u64, size: u64) -> Option<(u64, u64)> {
 /// Whether the first block at an offset begins a zlib stream.
 fn is_packed(bytes: &Cursor, at: u64, size: u64) -> bool {
     let start = integer(bytes, at, size).and_then(|(length, at)| held(bytes, at, length.min(2), 2));
-    start.is_some_and(|start| super::zlib::is_header(&start))
+    start.is_some_and(|start| super::inner::is_zlib(&start))
 }
 
 /// Finds the first data block: the first place after the table of contents whose form leads through blocks to their end.

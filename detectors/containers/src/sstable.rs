@@ -8,7 +8,7 @@ use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use keyradius_readers::stored::held;
 
-use super::snappy::{block, varint};
+use super::compressed::blocks::{block, varint};
 
 /// Tables of LevelDB.
 #[derive(Debug)]

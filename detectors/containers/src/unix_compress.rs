@@ -3,6 +3,7 @@
 use std::io::{self, BufReader, Read};
 
 use keyradius_core::error::Malformed;
+use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
 use super::compressed::{READ, only_member};
@@ -49,11 +50,13 @@ impl Container for UnixCompress {
     }
 
     fn reader(&self) -> Reader {
-        Reader::InOrder(open)
+        Reader::AnyPlace(open)
     }
 }
 
-fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+/// A stream has no end: what follows it is decompressed as a part of it. So its bytes are searched as they are, too.
+#[allow(clippy::needless_pass_by_value, reason = "the seam hands it over")]
+fn open(input: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("compress header", 0);
     inside.holds(MEMORY)?;
     let mut input = BufReader::with_capacity(READ, input);

@@ -11,7 +11,7 @@ use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unop
 use keyradius_readers::stored::{be32, be64};
 
 use super::compressed::{READ, only_member, peek};
-use super::inner::decodes;
+use super::inner::{decodes, is_zlib};
 
 /// zlib streams.
 #[derive(Debug)]
@@ -58,13 +58,7 @@ impl Container for Zlib {
 
 /// Whether the bytes begin a zlib stream.
 pub(crate) fn begins(start: &[u8]) -> bool {
-    is_header(start) && decodes(ZlibDecoder::new(start))
-}
-
-/// CMF and FLG: deflate, a window of up to 32 KiB, no dictionary.
-pub(crate) fn is_header(start: &[u8]) -> bool {
-    let [cmf, flags, ..] = start else { return false };
-    cmf & 0x8f == 8 && flags & 0x20 == 0 && u16::from_be_bytes([*cmf, *flags]).is_multiple_of(31)
+    is_zlib(start) && decodes(ZlibDecoder::new(start))
 }
 
 /// What precedes the stream.
@@ -97,7 +91,7 @@ fn before(start: &[u8]) -> Option<Before> {
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut start = vec![0; 4 << 10];
     let start = peek(input, &mut start).map_err(|_| Malformed::new("zlib stream", 0))?;
-    let before = if is_header(start) { None } else { before(start) };
+    let before = if is_zlib(start) { None } else { before(start) };
     let skipped = match before {
         None => 0,
         Some(Before::Length) => 4,

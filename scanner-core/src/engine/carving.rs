@@ -5,12 +5,9 @@
 //! is a candidate. When the whole input was searched as plain bytes, its candidates are opened: `unpack/carve.rs`.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::session::{Session, lock};
-use crate::blob::{Blob, Origin};
-use crate::prefilter::Owners;
-use crate::seam::INNER;
+use crate::blob::Origin;
 
 /// Maximum number of candidates of one input. Further ones are searched as plain bytes only.
 pub(super) const MOST: usize = 1 << 16;
@@ -29,10 +26,14 @@ pub(super) struct Candidate {
 pub(super) struct Candidates(Mutex<BTreeMap<Origin, Vec<Candidate>>>);
 
 impl Candidates {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, Vec<Candidate>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps the candidates of a blob.
     pub(super) fn add(&self, origin: &Origin, more: &mut Vec<Candidate>) {
         if !more.is_empty() {
-            let mut all = lock(&self.0);
+            let mut all = self.lock();
             let known = all.entry(origin.clone()).or_default();
             let room = MOST.saturating_sub(known.len());
             known.extend(more.drain(..).take(room));
@@ -41,29 +42,11 @@ impl Candidates {
 
     /// Whether an input has candidates.
     pub(super) fn has(&self, origin: &Origin) -> bool {
-        lock(&self.0).contains_key(origin)
+        self.lock().contains_key(origin)
     }
 
     /// Takes the candidates of an input.
     pub(super) fn take(&self, origin: &Origin) -> Vec<Candidate> {
-        lock(&self.0).remove(origin).unwrap_or_default()
+        self.lock().remove(origin).unwrap_or_default()
     }
-}
-
-/// The candidates with a magic number at this index of a blob.
-pub(super) fn candidates(
-    session: &Session<'_>,
-    blob: Blob<'_>,
-    magic: usize,
-    owners: &Owners,
-) -> impl Iterator<Item = Candidate> {
-    let of = move |&(container, before): &(usize, usize)| {
-        let start = magic.checked_sub(before)?;
-        let at = blob.window.start + start as u64;
-        let end = blob.bytes.len().min(start.saturating_add(INNER));
-        let begins = session.knowledge.containers.get(container)?.begins(blob.bytes.get(start..end)?);
-        // What an input begins with was recognised before.
-        (at > 0 && begins).then_some(Candidate { at, container })
-    };
-    owners.containers.iter().filter_map(of)
 }

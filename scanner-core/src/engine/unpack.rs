@@ -6,6 +6,7 @@
 mod account;
 mod aside;
 mod carve;
+mod kept;
 mod opener;
 
 use std::cell::Cell;

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::allow::mark;
-use super::carving::{Candidate, candidates};
+use super::carving::Candidate;
 use super::cover::{Covers, Enclosing, Known, MAX_NESTED};
 use super::memory::Holding;
 use super::session::{Session, lock};
@@ -17,9 +17,9 @@ use crate::budget::Budget;
 use crate::error::{Gap, Reason};
 use crate::lines::Lines;
 use crate::material::{Kind, Mark, Material, Occurrence};
-use crate::prefilter::Seen;
+use crate::prefilter::{Owners, Seen};
 use crate::read_at::{Cursor, Held};
-use crate::seam::{Hit, Inspection};
+use crate::seam::{Hit, INNER, Inspection};
 use text::Wrapper;
 
 /// Maximum number of hits for which a list keeps its memory for the next blob: 1 MiB of hits.
@@ -164,12 +164,15 @@ impl Worker {
         // What each detector may still read again, by its index; `None` once a hit was refused.
         let mut work: BTreeMap<usize, Option<usize>> = BTreeMap::new();
         let first = self.count.all;
+        // What an unwrapper decoded that claimed the whole blob.
+        let mut decoded = 0..0;
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
             let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
             // Stop at the first unwrapper that finds something; otherwise try the next: digits may be of two kinds.
             if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers).filter(|opened| opened.found) {
                 covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
+                decoded = opened.span.clone();
                 covers.add(opened.span, opened.known);
                 break;
             }
@@ -191,7 +194,7 @@ impl Worker {
                 continue;
             }
             let Some((hit, owners)) = session.run.prefilter().hit(seen) else { continue };
-            if around.carves {
+            if around.carves && !decoded.contains(&seen.at) {
                 self.candidates.extend(candidates(session, blob, seen.at, owners));
             }
             if owners.only_containers() {
@@ -307,4 +310,22 @@ impl Worker {
         }
         self.occurrences.push(blob.occurrence(material, line, mark));
     }
+}
+
+/// The candidates with a magic number at this index of a blob.
+pub(super) fn candidates(
+    session: &Session<'_>,
+    blob: Blob<'_>,
+    magic: usize,
+    owners: &Owners,
+) -> impl Iterator<Item = Candidate> {
+    let of = move |&(container, before): &(usize, usize)| {
+        let start = magic.checked_sub(before)?;
+        let at = blob.window.start + start as u64;
+        let end = blob.bytes.len().min(start.saturating_add(INNER));
+        let begins = session.knowledge.containers.get(container)?.begins(blob.bytes.get(start..end)?);
+        // What an input begins with was recognised before.
+        (at > 0 && begins).then_some(Candidate { at, container })
+    };
+    owners.containers.iter().filter_map(of)
 }

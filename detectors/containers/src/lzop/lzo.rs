@@ -2,7 +2,7 @@
 //!
 //! Source: Linux, Documentation/staging/lzo.rst.
 
-use crate::snappy::copy;
+use crate::compressed::blocks::copy;
 
 /// Decompresses a block. `None` if it is damaged, or not exactly `length` bytes.
 pub(crate) fn block(bytes: &[u8], length: usize) -> Option<Vec<u8>> {

@@ -2,7 +2,7 @@
 //!
 //! Source: Apache Thrift, doc/specs/thrift-compact-protocol.md.
 
-use crate::snappy::varint;
+use crate::compressed::blocks::varint;
 
 /// Most values of a structure, at all depths, and the deepest nesting.
 const MOST: usize = 1 << 20;

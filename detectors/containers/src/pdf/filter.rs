@@ -53,7 +53,7 @@ pub(super) fn unfiltered<'s>(dict: Dict<'s>, stream: &'s [u8]) -> Unfiltered<'s>
 /// A zlib stream; some writers leave out its header.
 fn flate<'s>(input: Box<dyn Read + 's>) -> impl Read + 's {
     let mut input = io::BufReader::with_capacity(16 << 10, input);
-    let has_header = io::BufRead::fill_buf(&mut input).is_ok_and(crate::zlib::is_header);
+    let has_header = io::BufRead::fill_buf(&mut input).is_ok_and(crate::inner::is_zlib);
     let decoder: Box<dyn Read + 's> =
         if has_header { Box::new(ZlibDecoder::new(input)) } else { Box::new(DeflateDecoder::new(input)) };
     decoder

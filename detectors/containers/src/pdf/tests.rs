@@ -1,3 +1,5 @@
+//! Documents made by hand.
+
 use std::io::Write;
 
 use flate2::write::ZlibEncoder;

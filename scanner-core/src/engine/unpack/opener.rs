@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::carve::{Carved, Keeper};
+use super::kept::{Carved, Keeper};
 use super::{Level, Plain};
 use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
