@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::object::is_blank;
+use super::object::{hex, is_blank};
 
 /// Most codes of a font.
 const MOST: usize = 1 << 16;
@@ -116,7 +116,7 @@ impl Iterator for Items<'_> {
                     let end = memchr::memchr(b'>', rest)?;
                     let digits = rest.get(..end)?;
                     self.0 = rest.get(end + 1..)?;
-                    return Some(Item::Hex(super::text::hex(digits)));
+                    return Some(Item::Hex(hex(digits)));
                 }
                 _ if is_blank(*first) => {}
                 _ => {}

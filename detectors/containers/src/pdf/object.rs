@@ -107,6 +107,16 @@ pub(super) fn string(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// Bytes of hexadecimal digits; a last single digit is followed by a zero.
+pub(super) fn hex(digits: &[u8]) -> Vec<u8> {
+    let digits: Vec<u8> = digits
+        .iter()
+        .filter(|byte| !is_blank(**byte))
+        .map(|byte| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default())
+        .collect();
+    digits.chunks(2).map(|pair| pair.first().copied().unwrap_or(0) << 4 | pair.get(1).copied().unwrap_or(0)).collect()
+}
+
 /// A document, and where its objects are.
 pub(super) struct Document<'d> {
     bytes: &'d [u8],

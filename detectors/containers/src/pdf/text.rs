@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::font::Font;
-use super::object::{is_blank, is_delimiter, string};
+use super::object::{hex, is_delimiter, string};
 
 /// Most operands of an operator, and most saved states.
 const MOST: usize = 4096;
@@ -140,16 +140,6 @@ impl<'f> Page<'f> {
             }
         }
     }
-}
-
-/// Bytes of hexadecimal digits; a last single digit is followed by a zero.
-pub(super) fn hex(digits: &[u8]) -> Vec<u8> {
-    let digits: Vec<u8> = digits
-        .iter()
-        .filter(|byte| !is_blank(**byte))
-        .map(|byte| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default())
-        .collect();
-    digits.chunks(2).map(|pair| pair.first().copied().unwrap_or(0) << 4 | pair.get(1).copied().unwrap_or(0)).collect()
 }
 
 /// A string without its escapes (7.3.4.2).
