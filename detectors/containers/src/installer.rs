@@ -24,6 +24,9 @@ const NSIS: &[u8] = b"\xef\xbe\xad\xdeNullsoftInst";
 /// SetupID: a text of 64 bytes that ends with the version, and zeros.
 const INNO: &[u8] = b"Inno Setup Setup Data (";
 
+/// Most bytes of a signature after the data, in bytes.
+const SIGNATURE: u64 = 64 << 10;
+
 impl Container for Installer {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -58,7 +61,13 @@ impl Container for Installer {
 }
 
 fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let start = held(bytes, 0, 28, 28).ok_or(Malformed::new("data of an installer", 0))?;
+    let malformed = Malformed::new("data of an installer", 0);
+    let start = held(bytes, 0, 28, 28).ok_or(malformed)?;
+    // All data is at the end of the program, before a signature: programs that unpack installers know the magic, too.
+    let after = le32(&start, 24).and_then(|all| bytes.size().checked_sub(all.into()));
+    if !start.starts_with(INNO) && after.is_none_or(|after| after > SIGNATURE) {
+        return Err(malformed.into());
+    }
     let what = if start.starts_with(INNO) { "an installer of Inno Setup" } else { "an installer of NSIS" };
     inside.unread(Member { name: b"", at: 0 }, Reason::Unsupported, what);
     Ok(())
@@ -71,7 +80,8 @@ mod tests {
 
     #[test]
     fn installers_are_said() {
-        let nsis = [&4_u32.to_le_bytes()[..], NSIS, &[100, 0, 0, 0, 0, 2, 0, 0], b"data"].concat();
+        let mut nsis = [&4_u32.to_le_bytes()[..], NSIS, &[100, 0, 0, 0, 0, 2, 0, 0], b"data"].concat();
+        nsis.resize(600, 7);
         let mut inno = [INNO, b"6.2.2) (u)"].concat();
         inno.resize(64, 0);
         for bytes in [nsis, inno] {
