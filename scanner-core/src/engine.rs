@@ -6,6 +6,7 @@
 
 mod allow;
 mod allowance;
+mod carving;
 mod cover;
 #[cfg(test)]
 mod faked;

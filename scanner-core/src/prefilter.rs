@@ -49,6 +49,15 @@ pub struct Owners {
     pub detectors: Vec<usize>,
     /// Indices of unwrappers, in the order of the slice.
     pub unwrappers: Vec<usize>,
+    /// Indices of containers, each with the offset of the anchor in the container.
+    pub containers: Vec<(usize, usize)>,
+}
+
+impl Owners {
+    /// Whether nothing but containers is looked for.
+    pub const fn only_containers(&self) -> bool {
+        self.detectors.is_empty() && self.unwrappers.is_empty()
+    }
 }
 
 /// An anchor that was seen; its owners are not called yet.
@@ -109,17 +118,28 @@ impl<'k> Prefilter<'k> {
         for (index, &unwrapper) in knowledge.unwrappers.iter().enumerate() {
             calls.extend(unwrapper.anchors().iter().map(|&a| (slot(a), index, false)));
         }
+        let mut inner = Vec::new();
+        for (index, container) in knowledge.containers.iter().enumerate() {
+            inner.extend(container.inner().iter().map(|m| (slot(Anchor::anywhere(m.bytes)), index, m.at)));
+        }
         for (slot, index, is_detector) in calls {
             if let Some((_, owners)) = anchors.get_mut(slot) {
                 if is_detector { owners.detectors.push(index) } else { owners.unwrappers.push(index) }
             }
         }
-        let ids = |keep: &dyn Fn(&Anchor<'_>) -> bool| -> Vec<usize> {
-            anchors.iter().enumerate().filter(|(_, (a, _))| keep(a)).map(|(i, _)| i).collect()
+        for (slot, index, at) in inner {
+            if let Some((_, owners)) = anchors.get_mut(slot) {
+                owners.containers.push((index, at));
+            }
+        }
+        let ids = |keep: &dyn Fn(&(Anchor<'_>, Owners)) -> bool| -> Vec<usize> {
+            anchors.iter().enumerate().filter(|(_, anchor)| keep(anchor)).map(|(i, _)| i).collect()
         };
-        let starting = ids(&|a| a.at_start);
-        let in_text = ids(&|a| !a.at_start && !is_binary(a));
-        let in_binary = ids(&|a| !a.at_start && is_binary(a));
+        // No container is text, whatever its magic number.
+        let is_binary = |(a, owners): &(Anchor<'_>, Owners)| has_gate_byte(a.bytes) || owners.only_containers();
+        let starting = ids(&|(a, _)| a.at_start);
+        let in_text = ids(&|a| !a.0.at_start && !is_binary(a));
+        let in_binary = ids(&|a| !a.0.at_start && is_binary(a));
         let longest = anchors.iter().map(|(a, _)| a.bytes.len()).max().unwrap_or(1);
         let is_near = |magic: &&Magic| magic.at + magic.bytes.len() <= OPENING;
         let magics: Vec<Magic> =
@@ -240,10 +260,6 @@ fn sets(anchors: &[(Anchor<'_>, Owners)], ids: &[usize], haystack: Haystack) -> 
     // Beyond what is built in (rules of a user) one automaton is as fast, and its speed does not depend on how many there are.
     let dealt = if dealt.len() > PASSES { vec![dealt.concat()] } else { dealt };
     dealt.iter().map(|literals| Set::new(literals)).collect()
-}
-
-fn is_binary(anchor: &Anchor<'_>) -> bool {
-    has_gate_byte(anchor.bytes)
 }
 
 /// Whether `bytes` contains a byte of `GATE`.

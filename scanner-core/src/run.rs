@@ -21,7 +21,7 @@ use crate::error::Gap;
 use crate::material::{Kind, Occurrence};
 use crate::prefilter::Prefilter;
 use crate::read_at::Cursor;
-use crate::seam::{Knowledge, Unopened};
+use crate::seam::{Container, INNER, Knowledge, Unopened};
 
 use found::Found;
 use gaps::Gaps;
@@ -130,6 +130,22 @@ impl<'r> Run<'r> {
     /// Whether bytes with this start are a container that can be opened.
     pub fn is_container(&self, start: &[u8]) -> bool {
         self.knowledge.containers.iter().any(|container| container.claims(start))
+    }
+
+    /// Like [`Self::is_container`], for bytes from a known place: the name decides if a format has no magic number.
+    pub fn is_container_at(&self, origin: &Origin, start: &[u8]) -> bool {
+        self.is_container(start) || self.named(origin, start).is_some()
+    }
+
+    /// The container that bytes are by their name.
+    pub(crate) fn named(&self, origin: &Origin, start: &[u8]) -> Option<&'r dyn Container> {
+        let name = origin.wraps.last().map_or(&origin.path, |wrap| &wrap.name);
+        let extension = name.extension()?;
+        let start = start.get(..start.len().min(INNER)).unwrap_or_default();
+        let is_one = |one: &&dyn Container| {
+            one.extension().is_some_and(|of| extension.eq_ignore_ascii_case(of)) && one.begins(start)
+        };
+        self.knowledge.containers.iter().copied().find(is_one)
     }
 
     /// Counts the unopened formats that match the first bytes of an input. `origin` is called only if one matches.

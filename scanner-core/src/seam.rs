@@ -13,7 +13,7 @@ mod unwrapper;
 
 use crate::error::{Malformed, Reason};
 
-pub use container::{Container, Inside, Magic, Member, Reader, Unopened};
+pub use container::{Container, INNER, Inside, Magic, Member, Reader, Unopened};
 pub use context::{Candidate, Mapper, Section, UsageHints, UsageReader};
 pub use detector::{Anchor, Decoded, Detector, Hit, Inspection};
 pub use source::{Feed, Looked, Packed, Sink, Source};

@@ -21,6 +21,6 @@ keys = [f.shown("cabextract -q -p -F F1 inner.cab"), f.shown("cabextract -q -p -
 f.add("installer.msi", f.read("k.msi"), "wixl -o installer.msi k.wxs", keys)
 data = bytearray(f.read("k.msi"))
 data[44:48] = b"\xff\xff\xff\x7f"
-f.add("damaged_header.msi", bytes(data), "installer.msi with an impossible number of tables: read as the bytes it is", keys[2:])
+f.add("damaged_header.msi", bytes(data), "installer.msi with an impossible number of tables: read as the bytes it is", keys)
 f.silent("near-magic.bin", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "printf", "the magic alone")
 f.finish()

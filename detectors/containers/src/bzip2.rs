@@ -17,7 +17,7 @@ static ABOUT: About = About {
     title: "bzip2 stream",
     detects: "bzip2 streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
               the last stream.",
-    blind_to: "Streams in the middle of a larger file.",
+    blind_to: "Damage to a stream in the middle of other bytes is not reported.",
     respond: "Treat the contents as plain text.",
     references: &["bzip2 1.0.8, bzlib.h"],
 };
@@ -29,6 +29,18 @@ impl Container for Bzip2 {
 
     fn magics(&self) -> &'static [Magic] {
         &[Magic { at: 0, bytes: MAGIC }]
+    }
+
+    fn inner(&self) -> &'static [Magic] {
+        // The magic of the first block, after that of the stream.
+        &[Magic { at: 4, bytes: &[0x31, 0x41, 0x59, 0x26, 0x53, 0x59] }]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // A block is complete before anything can be decoded: ten bytes of magic numbers have to do.
+        matches!(start, [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, _, _, _, _, flags, ..]
+            if flags & 0x80 == 0)
+            && start.get(14..80).is_some_and(|rest| rest.iter().any(|byte| *byte != 0x41 && *byte != 0))
     }
 
     fn reader(&self) -> Reader {

@@ -52,6 +52,23 @@ impl Container for Cab {
         &[Magic { at: 0, bytes: MAGIC }]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        self.magics()
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // Version 1.3, and fields that are zero (MS-CAB 2.1).
+        self.claims(start)
+            && start.get(24..26) == Some(&[3, 1])
+            && le32(start, 4) == Some(0)
+            && le32(start, 12) == Some(0)
+            && le32(start, 8).is_some_and(|size| size > 36)
+    }
+
+    fn length(&self, bytes: &Cursor) -> Option<u64> {
+        le32(&held(bytes, 8, 4, 4)?, 0).map(u64::from)
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }

@@ -37,6 +37,19 @@ impl Container for Cfb {
         &[Magic { at: 0, bytes: MAGIC }]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        self.magics()
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // Byte order, sizes of sectors, and the major version ([MS-CFB] 2.2).
+        self.claims(start)
+            && matches!(
+                (le16(start, 26), le16(start, 28), le16(start, 30), le16(start, 32)),
+                (Some(3), Some(0xfffe), Some(9), Some(6)) | (Some(4), Some(0xfffe), Some(12), Some(6))
+            )
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(read)
     }

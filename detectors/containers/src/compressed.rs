@@ -1,5 +1,6 @@
 //! Common parts of the readers of compressed streams, which turn one stream into one member.
 
+pub(crate) mod blocks;
 pub(crate) mod joined;
 
 use std::io::{self, Read};

@@ -21,6 +21,9 @@ use volume::{Kind, SUPERBLOCK, Volume};
 #[derive(Debug)]
 pub(crate) struct Ext;
 
+/// Offset of the magic number, in bytes; the number of the group is 0x22 bytes later.
+const AT: usize = SUPERBLOCK as usize + 0x38;
+
 static ABOUT: About = About {
     id: "ext",
     title: "ext2, ext3 or ext4 file system",
@@ -47,6 +50,20 @@ impl Container for Ext {
 
     fn claims(&self, start: &[u8]) -> bool {
         volume::begins(start)
+    }
+
+    fn inner(&self) -> &'static [Magic] {
+        // With a state and what to do on errors: clean, continue or remount; not clean, continue.
+        &[
+            Magic { at: AT, bytes: &[0x53, 0xef, 1, 0, 1, 0] },
+            Magic { at: AT, bytes: &[0x53, 0xef, 1, 0, 2, 0] },
+            Magic { at: AT, bytes: &[0x53, 0xef, 0, 0, 1, 0] },
+        ]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // The first group: copies of the superblock in other groups lead nowhere.
+        self.claims(start) && start.get(AT + 0x22..AT + 0x24) == Some(&[0, 0]) && volume::fits(start)
     }
 
     fn reader(&self) -> Reader {

@@ -10,6 +10,7 @@ use keyradius_core::error::Reason;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use super::compressed::{READ, only_member};
+use super::inner::decodes;
 
 /// gzip streams.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ static ABOUT: About = About {
     id: "gzip",
     title: "gzip stream",
     detects: "gzip streams, decompressed as they are read. The contents are scanned like a file.",
-    blind_to: "Streams in the middle of a larger file, and bare zlib or deflate streams without a gzip header.",
+    blind_to: "Damage to a stream in the middle of other bytes is not reported. Deflate streams without a header.",
     respond: "Treat the contents as plain text.",
     references: &["RFC 1952"],
 };
@@ -32,6 +33,20 @@ impl Container for Gzip {
     fn magics(&self) -> &'static [Magic] {
         // ID1, ID2, CM = deflate (RFC 1952 2.3.1); and ID2 of the first gzip, which gzip still reads.
         &[Magic { at: 0, bytes: &[0x1f, 0x8b, 8] }, Magic { at: 0, bytes: &[0x1f, 0x9e, 8] }]
+    }
+
+    fn inner(&self) -> &'static [Magic] {
+        // Without optional fields, with a name, and with an extra field (bgzip): RFC 1952 2.3.1.
+        &[
+            Magic { at: 0, bytes: &[0x1f, 0x8b, 8, 0] },
+            Magic { at: 0, bytes: &[0x1f, 0x8b, 8, 8] },
+            Magic { at: 0, bytes: &[0x1f, 0x8b, 8, 4] },
+        ]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // XFL and OS.
+        matches!(start, [0x1f, 0x8b, 8, _, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]) && decodes(GzDecoder::new(start))
     }
 
     fn reader(&self) -> Reader {

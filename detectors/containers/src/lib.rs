@@ -4,12 +4,14 @@
 //! A new wrapper needs a file here and two lines in this one: its module, and its entry in [`UNWRAPPERS`] or
 //! [`CONTAINERS`].
 
+mod android_backup;
 mod android_sparse;
 mod ar;
 mod array;
 mod asar;
 mod assembled;
 mod base64;
+mod brotli;
 mod bzip2;
 mod cab;
 mod cfb;
@@ -17,42 +19,67 @@ mod cfb;
 mod collect;
 mod compressed;
 mod cpio;
+mod cramfs;
 mod crx;
 mod digits;
 mod disk;
+mod dmg;
 mod escape;
+mod ewf;
 mod ext;
 mod fat;
 mod folders;
 mod git_loose;
 mod gzip;
+mod hdf5;
 mod hex;
 mod hexdump;
+mod hg_revlog;
 mod ihex;
+mod inner;
+mod installer;
 mod iso9660;
+mod jffs2;
+mod lha;
 mod lz4;
+mod lzip;
 mod lzma;
+mod lzop;
+mod mozlz4;
 mod openpgp_compressed;
 mod openpgp_packets;
+mod parquet;
+mod pdf;
 mod percent;
+mod pg_dump;
 mod program;
+mod pyinstaller;
 mod qcow2;
 mod quoted_printable;
 mod reencoded;
 mod registry;
+mod romfs;
 mod rpm;
 mod sevenz;
+mod snappy;
 mod sqlite;
 mod squashfs;
+mod sstable;
 mod starts;
 mod tar;
 mod uboot;
+mod uf2;
+mod unix_compress;
 mod unopened;
 mod utf16;
+mod vdi;
 mod vhd;
+mod vhdx;
 mod vmdk;
+mod xar;
 mod xz;
 mod zip;
+mod zlib;
 mod zstd;
 
 use keyradius_core::seam::{Container, Unwrapper};
@@ -91,16 +118,28 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &zstd::Zstd,
     &lz4::Lz4,
     &sqlite::Sqlite,
+    &parquet::Parquet,
+    &sstable::Sstable,
+    &pg_dump::PgDump,
+    &hdf5::Hdf5,
     // Packages and images. Weak magic numbers come after the strong ones.
     &ar::Ar,
     &rpm::Rpm,
     &sevenz::SevenZ,
     &cab::Cab,
+    &xar::Xar,
     &cfb::Cfb,
     &asar::Asar,
     &crx::Crx,
     &squashfs::Squashfs,
+    &cramfs::Cramfs,
+    &romfs::Romfs,
+    &jffs2::Jffs2,
     &qcow2::Qcow2,
+    &dmg::Dmg,
+    &vhdx::Vhdx,
+    &vdi::Vdi,
+    &ewf::Ewf,
     &vmdk::Vmdk,
     &vhd::Vhd,
     &android_sparse::AndroidSparse,
@@ -108,8 +147,22 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &iso9660::Iso9660,
     &ext::Ext,
     &fat::Fat,
+    &lzip::Lzip,
+    &lzop::Lzop,
+    &snappy::Snappy,
+    &mozlz4::MozLz4,
+    &unix_compress::UnixCompress,
+    &uf2::Uf2,
+    &android_backup::AndroidBackup,
+    &pdf::Pdf,
+    &pyinstaller::PyInstaller,
+    &installer::Installer,
+    &hg_revlog::HgRevlog,
+    &lha::Lha,
     &cpio::Cpio,
     &disk::Disk,
     &git_loose::GitLoose,
+    &zlib::Zlib,
+    &brotli::Brotli,
     &openpgp_compressed::OpenPgpCompressed,
 ];

@@ -8,6 +8,7 @@ use lz4_flex::frame::FrameDecoder;
 
 use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{LZ4, peek};
+use super::inner::decodes_blocks;
 
 /// LZ4 frames.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ static ABOUT: About = About {
     title: "LZ4 frame",
     detects: "LZ4 frames, decompressed as they are read. The contents are scanned like a file, and so are skippable \
               frames and data after the last frame.",
-    blind_to: "Bare LZ4 blocks, and streams in the middle of a larger file. More than 4 MiB of skippable frames, and \
+    blind_to: "Bare LZ4 blocks. Damage to a stream in the middle of other bytes is not reported. More than 4 MiB of skippable frames, and \
                data after a legacy frame, are reported as not read.",
     respond: "Treat the contents as plain text.",
     references: &["LZ4 Frame Format Description 1.6.4"],
@@ -31,6 +32,14 @@ impl Container for Lz4 {
 
     fn magics(&self) -> &'static [Magic] {
         &[Magic { at: 0, bytes: &[0x04, 0x22, 0x4d, 0x18] }, Magic { at: 0, bytes: &[0x02, 0x21, 0x4c, 0x18] }]
+    }
+
+    fn inner(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: &[0x04, 0x22, 0x4d, 0x18] }]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        self.claims(start) && decodes_blocks(FrameDecoder::new(start), start)
     }
 
     fn reader(&self) -> Reader {

@@ -8,6 +8,7 @@ use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unop
 use lzma_rust2::LzmaReader;
 
 use super::compressed::{BESIDE, READ, only_member};
+use super::inner::decodes;
 
 /// LZMA streams.
 #[derive(Debug)]
@@ -18,7 +19,8 @@ static ABOUT: About = About {
     title: "LZMA stream",
     detects: "LZMA streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
               the stream.",
-    blind_to: "Streams with unusual properties and a known length, and streams in the middle of a larger file.",
+    blind_to: "Streams with unusual properties and a known length. In the middle of other bytes, streams with \
+               other dictionaries than 64 KiB, 8, 32 and 64 MiB.",
     respond: "Treat the contents as plain text.",
     references: &["xz, doc/lzma-file-format.txt"],
 };
@@ -40,10 +42,31 @@ impl Container for Lzma {
         usual || matches!(start, [0..=224, _, _, _, _, 255, 255, 255, 255, 255, 255, 255, 255, 0, ..])
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        // Dictionaries of 8 MiB (`lzma`), 64 MiB (`lzma -9`), 32 MiB and 64 KiB (EFI).
+        &[
+            Magic { at: 0, bytes: &[0x5d, 0, 0, 0x80, 0] },
+            Magic { at: 0, bytes: &[0x5d, 0, 0, 0, 4] },
+            Magic { at: 0, bytes: &[0x5d, 0, 0, 0, 2] },
+            Magic { at: 0, bytes: &[0x5d, 0, 0, 1, 0] },
+        ]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // The length is unknown, or less than 4 GiB and not tiny; the range coder begins with a zero byte.
+        let fits = matches!(start, [_, _, _, _, _, 255, 255, 255, 255, 255, 255, 255, 255, 0, ..])
+            || matches!(start, [_, _, _, _, _, _, _, _, _, 0, 0, 0, 0, 0, ..] if start.get(5..9) != Some(&[0; 4]));
+        let most = u32::try_from(INNER_MEMORY >> 10).unwrap_or(u32::MAX);
+        fits && start.len() > 32 && LzmaReader::new_mem_limit(start, most, None).is_ok_and(decodes)
+    }
+
     fn reader(&self) -> Reader {
         Reader::InOrder(open)
     }
 }
+
+/// Memory of a trial, in bytes: the largest dictionary, and the tables.
+const INNER_MEMORY: u64 = 65 << 20;
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut head = [0; 14];

@@ -16,10 +16,11 @@ use flate2::Crc;
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-use keyradius_readers::stored::{le32, le64};
+use keyradius_readers::stored::{held, le32, le64};
 use sevenz_rust2::{Archive, Block, BlockDecoder, Coder, EncoderMethod, Error, Password};
 
 use super::compressed::{BESIDE, BZIP2};
+use super::inner::is_sum;
 use header::{Counts, DAMAGED, ENCODED, Refused};
 
 /// 7z archives.
@@ -58,6 +59,20 @@ impl Container for SevenZ {
 
     fn magics(&self) -> &'static [Magic] {
         &[Magic { at: 0, bytes: MAGIC }]
+    }
+
+    fn inner(&self) -> &'static [Magic] {
+        self.magics()
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // The checksum of the start header: 7zFormat.txt.
+        self.claims(start) && start.get(6) == Some(&0) && is_sum(start.get(12..32), start, 8)
+    }
+
+    fn length(&self, bytes: &Cursor) -> Option<u64> {
+        let header = held(bytes, 0, 32, 32)?;
+        32_u64.checked_add(le64(&header, 12)?)?.checked_add(le64(&header, 20)?)
     }
 
     fn reader(&self) -> Reader {

@@ -57,6 +57,24 @@ impl Container for Squashfs {
         &[Magic { at: 0, bytes: MAGIC }]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        self.magics()
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // Version 4.0, the size of blocks and its logarithm, the compressor.
+        let blocks = le32(start, 12).zip(le16(start, 22));
+        self.claims(start)
+            && le16(start, 28) == Some(4)
+            && le16(start, 30) == Some(0)
+            && matches!(le16(start, 20), Some(1..=6))
+            && blocks.is_some_and(|(size, log)| log <= 20 && size == 1 << log)
+    }
+
+    fn length(&self, bytes: &Cursor) -> Option<u64> {
+        le64(&held(bytes, 40, 8, 8)?, 0).map(|used| used.next_multiple_of(4096))
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(read)
     }
@@ -80,7 +98,51 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     folders.begin(image.root);
     let walked = walk(&image, &mut folders, inside);
     folders.ended(&walked, inside);
+    if !matches!(walked, Err(End::Stop)) {
+        attributes(&image, le64(&start, 56).unwrap_or(u64::MAX), inside);
+    }
     Ok(())
+}
+
+/// Hands out all extended attributes: names and values in metadata blocks, which end where those of their index begin.
+fn attributes(image: &Image, table: u64, inside: &mut dyn Inside) {
+    let Some(head) = (table < image.bytes.size()).then(|| held(&image.bytes, table, 24, 24)).flatten() else { return };
+    let (Some(start), Some(end)) = (le64(&head, 0), le64(&head, 16).map(|end| end.min(image.bytes.size()))) else {
+        return;
+    };
+    let mut content = Attributes { image, at: start, end, block: None, read: 0 };
+    if start < end {
+        let _ = inside.member(Member { name: b"xattrs", at: start }, &mut content);
+    }
+}
+
+/// Consecutive metadata blocks.
+struct Attributes<'a> {
+    image: &'a Image,
+    at: u64,
+    end: u64,
+    block: Option<Metadata>,
+    read: usize,
+}
+
+impl Read for Attributes<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(mut rest) =
+                self.block.as_ref().and_then(|block| block.0.get(self.read..)).filter(|r| !r.is_empty())
+            {
+                let read = rest.read(into)?;
+                self.read += read;
+                return Ok(read);
+            }
+            if self.at >= self.end {
+                return Ok(0);
+            }
+            let block =
+                self.image.metadata(self.at).filter(|block| block.1 > self.at).ok_or(io::ErrorKind::InvalidData)?;
+            (self.at, self.read, self.block) = (block.1, 0, Some(block));
+        }
+    }
 }
 
 fn walk(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside) -> Result<(), End> {

@@ -53,6 +53,32 @@ impl Container for Uboot {
         &[Magic { at: 0, bytes: &LEGACY }, Magic { at: 0, bytes: &TREE }]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        self.magics()
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        if start.starts_with(&TREE) {
+            let [total, nodes, strings] = [4, 8, 12].map(|at| be32(start, at).unwrap_or(0));
+            return be32(start, 20) == Some(17) && nodes >= 40 && nodes < total && strings < total && total < 1 << 30;
+        }
+        // The checksum of the header, with the checksum itself as zero.
+        let header = start.get(..64).zip(be32(start, 4)).zip(be32(start, 12)).filter(|(_, size)| *size > 0);
+        header.is_some_and(|((header, sum), _)| {
+            let mut checksum = flate2::Crc::new();
+            checksum.update(header.get(..4).unwrap_or_default());
+            checksum.update(&[0; 4]);
+            checksum.update(header.get(8..).unwrap_or_default());
+            checksum.sum() == sum
+        })
+    }
+
+    fn length(&self, bytes: &Cursor) -> Option<u64> {
+        // A FIT may have its payloads after the tree.
+        let header = held(bytes, 0, 16, 16).filter(|header| header.starts_with(&LEGACY))?;
+        be32(&header, 12).map(|size| HEADER + u64::from(size))
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }

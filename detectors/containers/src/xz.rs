@@ -4,11 +4,11 @@ use std::io::{self, Read};
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-use keyradius_readers::stored::le32;
 use lzma_rust2::XzReader;
 
 use super::compressed::joined::{self, Input, Stream};
 use super::compressed::{peek, xz_dictionary};
+use super::inner::is_sum;
 
 /// xz streams.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ static ABOUT: About = About {
     title: "xz stream",
     detects: "xz streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
               the last stream.",
-    blind_to: "Streams in the middle of a larger file. Dictionaries that exceed the memory of the run are reported as \
+    blind_to: "Damage to a stream in the middle of other bytes is not reported. Dictionaries that exceed the memory of the run are reported as \
                not read.",
     respond: "Treat the contents as plain text.",
     references: &["The .xz File Format 1.2.1"],
@@ -34,6 +34,14 @@ impl Container for Xz {
         &[Magic { at: 0, bytes: &[0xfd, b'7', b'z', b'X', b'Z', 0] }]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        self.magics()
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        self.claims(start) && is_sum(start.get(6..8), start, 8)
+    }
+
     fn reader(&self) -> Reader {
         Reader::InOrder(open)
     }
@@ -43,11 +51,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let mut start = [0; 64];
     let start = peek(input, &mut start).map_err(|_| Malformed::new("xz stream", 0))?;
     // The checksum of the two bytes of stream flags (The .xz File Format 2.1.1.3).
-    let is_stream = start.get(6..8).zip(le32(start, 8)).is_some_and(|(flags, sum)| {
-        let mut checksum = flate2::Crc::new();
-        checksum.update(flags);
-        checksum.sum() == sum
-    });
+    let is_stream = is_sum(start.get(6..8), start, 8);
     let dictionary = xz_dictionary(start);
     if let Err(reason) = inside.holds(dictionary) {
         inside.unread(Member { name: b"", at: 0 }, reason, "dictionary");

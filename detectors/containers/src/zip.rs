@@ -58,6 +58,25 @@ impl Container for Zip {
         ]
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: b"PK\x03\x04" }]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        // Version, method and flags, and a name of usual length without control bytes.
+        let name = usize::from(u16_at(start, 26));
+        let is_name = (1..=1024).contains(&name)
+            && start.get(30..30 + name).is_some_and(|name| name.iter().all(|byte| *byte >= b' '));
+        is_name
+            && start.starts_with(b"PK\x03\x04")
+            && start.get(4).is_some_and(|version| *version <= 63)
+            && matches!(u16_at(start, 8), 0..=6 | 8 | 9 | 12 | 14 | 93 | 95 | 96..=99)
+    }
+
+    fn length(&self, bytes: &Cursor) -> Option<u64> {
+        directory::length(bytes)
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(open)
     }

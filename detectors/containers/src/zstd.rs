@@ -9,6 +9,7 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{peek, zstd_memory, zstd_window};
+use super::inner::decodes_blocks;
 
 /// Zstandard streams.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ static ABOUT: About = About {
     title: "Zstandard stream",
     detects: "Zstandard streams, decompressed as they are read. The contents are scanned like a file, and so are \
               skippable frames and data after the last frame.",
-    blind_to: "Streams in the middle of a larger file. Streams that need a dictionary, windows larger than 128 MiB, \
+    blind_to: "Damage to a stream in the middle of other bytes is not reported. Streams that need a dictionary, windows larger than 128 MiB, \
                and more than 4 MiB of skippable frames are reported as not read.",
     respond: "Treat the contents as plain text.",
     references: &["RFC 8878"],
@@ -44,9 +45,38 @@ impl Container for Zstd {
         magics!(0x50 0x51 0x52 0x53 0x54 0x55 0x56 0x57 0x58 0x59 0x5a 0x5b 0x5c 0x5d 0x5e 0x5f)
     }
 
+    fn inner(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: &FRAME }]
+    }
+
+    fn begins(&self, start: &[u8]) -> bool {
+        if !start.starts_with(&FRAME) || start.get(4).is_none_or(|descriptor| descriptor & 0x18 != 0) {
+            return false;
+        }
+        // The windows of all levels but --ultra.
+        let mut bytes = start;
+        let mut frames =
+            |decoder| decodes_blocks(Frames { input: Input::new(&mut bytes), decoder, ended: false }, start);
+        zstd_window(start) <= 8 << 20
+            && first_block(start).is_some_and(|size| (1..=128 << 10).contains(&size))
+            && Decoder::new().is_ok_and(&mut frames)
+    }
+
     fn reader(&self) -> Reader {
         Reader::InOrder(open)
     }
+}
+
+/// The size of the first block of a frame (RFC 8878 3.1.1.2), unless its type is reserved.
+fn first_block(start: &[u8]) -> Option<u32> {
+    let descriptor = *start.get(4)?;
+    let is_single = descriptor & 0x20 != 0;
+    let id = [0, 1, 2, 4].get(usize::from(descriptor & 3))?;
+    let contents = [usize::from(is_single), 2, 4, 8];
+    let content = contents.get(usize::from(descriptor >> 6))?;
+    let &[low, middle, high] = start.get(5 + usize::from(!is_single) + id + content..)?.first_chunk()?;
+    let header = u32::from_le_bytes([low, middle, high, 0]);
+    (header & 6 != 6).then_some(header >> 3)
 }
 
 /// Magic number of a frame (RFC 8878 3.1.1).

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::allowance::Allowance;
+use super::carving::Candidates;
 use super::locked::Shelf;
 use super::memory::Room;
 use super::worker::{Context, Worker};
@@ -15,6 +16,7 @@ use crate::budget::Budget;
 use crate::effort;
 use crate::error::{Gap, Reason};
 use crate::material::{Occurrence, Proof, Remark};
+use crate::read_at::{Held, ReadAt};
 use crate::run::harvest::Harvest;
 use crate::run::{Run, Same};
 use crate::seam::{Feed, Knowledge, Looked, Packed, Sink};
@@ -34,7 +36,9 @@ pub(super) struct Session<'a> {
     pub(super) locked: Mutex<Shelf>,
     pub(super) room: Arc<Room>,
     /// Containers of which bytes were scanned as they are, with findings.
-    rescanned: Mutex<BTreeMap<Origin, Rescan>>,
+    rescanned: Mutex<BTreeMap<Origin, (Rescan, u64)>>,
+    /// Containers seen in the middle of inputs that are being read.
+    pub(super) candidates: Candidates,
 }
 
 /// Containers opened, and members read from them.
@@ -56,6 +60,7 @@ impl<'a> Session<'a> {
             locked: Mutex::default(),
             room: Arc::default(),
             rescanned: Mutex::default(),
+            candidates: Candidates::default(),
         }
     }
 
@@ -73,9 +78,14 @@ impl<'a> Session<'a> {
 
     /// Records that bytes of a container were scanned as they are, with findings.
     pub(super) fn rescanned(&self, container: &Origin, how: Rescan) {
+        self.rescanned_from(container, how, 0);
+    }
+
+    /// Like [`Self::rescanned`], for the bytes from an offset.
+    pub(super) fn rescanned_from(&self, container: &Origin, how: Rescan, at: u64) {
         let mut all = lock(&self.rescanned);
-        let known = all.entry(container.clone()).or_insert(how);
-        *known = how.max(*known);
+        let known = all.entry(container.clone()).or_insert((how, at));
+        *known = (how.max(known.0), at.min(known.1));
     }
 
     /// Calls `work` with a read buffer that is not in use.
@@ -99,7 +109,8 @@ impl<'a> Session<'a> {
     /// Scans a blob as plain bytes: it is not a container, or is not to be opened. Work counts against the allowance of
     /// its input.
     pub(super) fn plain(&self, blob: Blob<'_>, depth: u32, allowance: Option<&Allowance>) -> Looked {
-        self.plain_in(blob, &Context::file(depth, allowance.map(|allowance| &allowance.holding)), allowance)
+        let around = Context::file(depth, allowance.map(|allowance| &allowance.holding)).carving();
+        self.plain_in(blob, &around, allowance)
     }
 
     /// Like [`Self::plain`], in other surroundings.
@@ -134,6 +145,7 @@ impl<'a> Session<'a> {
             lock(known).join(worker.end(frame));
         }
         worker.known.clear();
+        self.candidates.add(blob.origin, &mut worker.candidates);
         worker.flush(self, blob);
         let now = worker.count;
         self.run.count_materials(now.all - before.all);
@@ -158,7 +170,7 @@ impl<'a> Session<'a> {
     /// the members of a sound container, the start of a key is not one: its parts are stored apart.
     fn without_twins(&self, occurrences: &mut Vec<Occurrence>) {
         let mut twins: BTreeSet<usize> = BTreeSet::new();
-        for (container, how) in lock(&self.rescanned).iter() {
+        for (container, (how, from)) in lock(&self.rescanned).iter() {
             let first = occurrences.partition_point(|o| o.origin < *container);
             let inside = |o: &Occurrence| {
                 o.origin.path == container.path
@@ -170,7 +182,9 @@ impl<'a> Session<'a> {
             let is_own = |o: &Occurrence| {
                 o.origin.wraps.get(container.wraps.len()..).is_some_and(|inner| inner.iter().all(|wrap| wrap.text))
             };
-            let (own, members): (Vec<_>, Vec<_>) = all().partition(|(_, o)| is_own(o));
+            let place = |o: &Occurrence| o.origin.wraps.get(container.wraps.len()).map_or(o.offset, |wrap| wrap.at);
+            let (mut own, members): (Vec<_>, Vec<_>) = all().partition(|(_, o)| is_own(o));
+            own.retain(|(_, o)| place(o) >= *from);
             let members: BTreeSet<Same> = members.iter().filter_map(|(_, o)| Same::of(&o.material)).collect();
             let is_twin = |o: &Occurrence| Same::of(&o.material).is_some_and(|same| members.contains(&same));
             let is_part = |o: &Occurrence| {
@@ -210,6 +224,8 @@ impl<'a> Session<'a> {
 /// Why bytes of a container were scanned as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rescan {
+    /// A container in the middle of other bytes was opened as well.
+    Carved,
     /// They belong to no member.
     Beside,
     /// The container is damaged.
@@ -228,13 +244,23 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Sink for Session<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        if blob.window.first() && blob.window.last && self.run.is_container(blob.bytes) {
+        if blob.window.first() && blob.window.last && self.run.is_container_at(blob.origin, blob.bytes) {
             let opened = self.open(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
             if let Some(looked) = opened {
                 return looked;
             }
         }
-        self.plain(blob, 0, None)
+        let looked = self.plain(blob, 0, None);
+        if blob.window.first() && blob.window.last && !looked.stop {
+            let carved = self.carve(blob.origin, &|| Arc::new(Held::new(blob.bytes.to_vec())));
+            return looked.with(carved);
+        }
+        looked
+    }
+
+    fn carve(&self, origin: &Origin, bytes: &dyn Fn() -> Arc<dyn ReadAt>) -> Looked {
+        let candidates = self.candidates.take(origin);
+        if candidates.is_empty() { Looked::default() } else { self.unpack_inner(origin, candidates, &bytes()) }
     }
 
     fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {

@@ -5,6 +5,8 @@
 
 mod account;
 mod aside;
+mod carve;
+mod kept;
 mod opener;
 
 use std::cell::Cell;
@@ -14,6 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::allowance::Allowance;
+use super::carving::Candidate;
 use super::cover::Known;
 use super::memory::{Holding, Taken};
 use super::session::{Rescan, Session};
@@ -33,6 +36,8 @@ struct Level<'s> {
     session: &'s Session<'s>,
     allowance: &'s Allowance,
     depth: u32,
+    /// Whether damage is not reported: in what only looked like a container, amid other bytes.
+    quiet: bool,
 }
 
 impl<'s> Session<'s> {
@@ -44,7 +49,7 @@ impl<'s> Session<'s> {
         };
         let limits = *self.run.limits();
         let allowance = Allowance::new(limits, packed, Holding::new(&self.room, limits.max_held));
-        Level { session: self, allowance: &allowance, depth: 0 }.open(origin, input)
+        Level { session: self, allowance: &allowance, depth: 0, quiet: false }.open(origin, input)
     }
 
     /// Opens a container that was wrapped in text, within the budget for text. Returns what was found in it; `None` if
@@ -63,7 +68,7 @@ impl<'s> Session<'s> {
         let holding = around.holding.clone().unwrap_or_else(|| Holding::new(&self.room, self.run.limits().max_held));
         let allowance = Allowance::new(limits, bytes.len() as u64, holding);
         let allowance = Allowance { known: Some(Mutex::default()), ..allowance };
-        let level = Level { session: self, allowance: &allowance, depth: around.depth };
+        let level = Level { session: self, allowance: &allowance, depth: around.depth, quiet: false };
         let opened = level.open(origin, Packed::Stream(bytes, &mut io::empty()));
         // Exceeding the budget has already been reported.
         let _ = budget.take(allowance.unpacked.load(Relaxed).min(budget.left()));
@@ -77,15 +82,34 @@ impl<'s> Session<'s> {
     }
 }
 
+impl<'s> Session<'s> {
+    /// The container that is known by its end, of which `end` returns a number of bytes.
+    fn by_end(&self, end: impl Fn(u64) -> Vec<u8>) -> Option<&'s dyn Container> {
+        let all = || self.knowledge.containers.iter().filter_map(|one| Some((*one, one.trailer()?)));
+        let most = all().map(|(_, length)| length).max()?;
+        let end = end(most);
+        let trailer = |length: u64| end.get(end.len().checked_sub(usize::try_from(length).ok()?)?..);
+        all().find(|(one, length)| trailer(*length).is_some_and(|trailer| one.begins(trailer))).map(|(one, _)| one)
+    }
+}
+
 impl Sink for Level<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        if blob.window.first() && blob.window.last && self.session.run.is_container(blob.bytes) {
+        if blob.window.first() && blob.window.last && self.session.run.is_container_at(blob.origin, blob.bytes) {
             let opened = self.open(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
             if let Some(looked) = opened {
                 return looked;
             }
         }
-        self.session.plain(blob, self.depth, Some(self.allowance))
+        let looked = self.session.plain(blob, self.depth, Some(self.allowance));
+        if blob.window.first() && blob.window.last && !looked.stop {
+            return looked.with(self.carve(blob.origin, &|| Arc::new(Held::new(blob.bytes.to_vec()))));
+        }
+        looked
+    }
+
+    fn carve(&self, origin: &Origin, bytes: &dyn Fn() -> Arc<dyn ReadAt>) -> Looked {
+        self.open_inner(origin, 0, bytes, &|_| true)
     }
 
     fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
@@ -98,7 +122,26 @@ impl Sink for Level<'_> {
             }
             Packed::Stream(first, _) => first,
         };
-        let containers: Vec<_> = self.session.containers(start).collect();
+        let ending = match &input {
+            Packed::AnyPlace(bytes) => self.session.by_end(|most| {
+                let cursor = Cursor::new(Arc::clone(bytes));
+                let mut end = vec![0; usize::try_from(most.min(cursor.size())).unwrap_or_default()];
+                cursor.read_from(cursor.size().saturating_sub(most), &mut end).ok();
+                end
+            }),
+            Packed::Stream(first, _) => self.session.by_end(|most| {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                first.get(first.len().saturating_sub(most)..).unwrap_or_default().to_vec()
+            }),
+        };
+        // The end proves more than the start, which may be that of a compressed block.
+        let mut containers: Vec<_> = match ending {
+            Some(container) => vec![container],
+            None => self.session.containers(start).collect(),
+        };
+        if containers.is_empty() {
+            containers.extend(self.session.run.named(origin, start));
+        }
         let first = containers.first()?;
         if self.depth >= self.session.run.limits().max_depth {
             let detail = format!("{} at depth {}", first.about().id, self.depth + 1);
@@ -128,7 +171,7 @@ impl Level<'_> {
 
     /// Scans the bytes of a container as they are.
     fn as_it_is(&self, bytes: &mut dyn Read, origin: &Origin) -> Looked {
-        let to = Feed { run: &self.session.run, sink: &Plain { level: self, beside: false } };
+        let to = Feed { run: &self.session.run, sink: &Plain { level: self, beside: false, carves: true } };
         Windows::default().feed_member(bytes, origin, to).0
     }
 
@@ -140,35 +183,45 @@ impl Level<'_> {
         self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
     }
 
+    /// Reports a gap, unless it is damage of something that may have been no container.
+    fn tell(&self, gap: Gap) {
+        if !self.quiet || gap.reason != Reason::Damaged {
+            self.session.run.gap(gap);
+        }
+    }
+
     /// Whether a limit ends the reading of everything in the outermost input.
     fn is_over(&self) -> bool {
         self.allowance.spent().is_some() || self.session.run.cancelled()
     }
 
-    /// Opens a container that is read in order, and searches what belongs to no member of it.
+    /// Opens a container that is read in order, and searches what belongs to no member of it. Returns the offset after
+    /// which its reader read nothing as well.
     fn strained(
         &self,
         origin: &Origin,
         id: &'static str,
         input: &mut dyn Read,
         read: fn(&mut dyn Read, &mut dyn Inside) -> Result<(), Unopenable>,
-    ) -> (Outcome, Looked) {
+    ) -> (Outcome, Looked, u64) {
         let account = Arc::<Account>::default();
         let mut input = Strained::new(input, &account, Batch::new(self, origin));
         let mut opener = Opener::new(self, origin, id, account, None);
         let outcome = opener.read(|inside| read(&mut input, inside));
-        let mut looked = opener.looked;
+        let (mut looked, mut left) = (opener.looked, u64::MAX);
         if matches!(outcome, Outcome::Opened { .. }) {
-            looked |= input.finish();
+            let (rest, at) = input.finish();
+            looked |= rest;
+            left = at;
         }
-        (outcome, looked)
+        (outcome, looked, left)
     }
 
     /// Reports a container whose first bytes promised another format than the rest, which was read.
     fn is_not_one(&self, origin: &Origin) {
         let detail = "not the format that its first bytes indicate".to_owned();
         if self.allowance.spent().is_none() {
-            self.session.run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
+            self.tell(Gap::new(origin.clone(), Reason::Damaged, detail));
         }
     }
 
@@ -185,7 +238,7 @@ impl Level<'_> {
         let (mut any_damaged, mut in_order) = (false, false);
         let mut places = Vec::new();
         let watched = Arc::new(Watched::new(bytes));
-        let mut at_any_place = false;
+        let (mut at_any_place, mut left) = (false, u64::MAX);
         for container in containers {
             let place = place(*container, start);
             if places.contains(&place) || all.is_some_and(|looked| looked.stop) {
@@ -195,7 +248,9 @@ impl Level<'_> {
             let (outcome, looked) = match container.reader() {
                 Reader::InOrder(read) => {
                     let mut input = io::BufReader::with_capacity(READ, Cursor::new(Arc::clone(bytes)));
-                    self.strained(origin, id, &mut input, read)
+                    let (outcome, looked, at) = self.strained(origin, id, &mut input, read);
+                    left = left.min(at);
+                    (outcome, looked)
                 }
                 Reader::AnyPlace(read) => {
                     let bytes: Arc<dyn ReadAt> = Arc::clone(&watched) as Arc<dyn ReadAt>;
@@ -227,7 +282,22 @@ impl Level<'_> {
         } else {
             self.session.run.count_unopened(start, || origin.clone());
         }
-        Some(looked)
+        // Between members, after them, and in what a damaged container no longer leads to.
+        // Headers between the members of an archive are no archive.
+        let reach = watched.account.reach();
+        let is_new = |candidate: Candidate| {
+            let is_same = || {
+                let of = self.session.knowledge.containers.get(candidate.container);
+                of.is_some_and(|of| containers.iter().any(|one| one.about().id == of.about().id))
+            };
+            let is_before = || candidate.at < reach || containers.iter().any(|one| one.trailer().is_some());
+            if in_order {
+                return candidate.at >= left;
+            }
+            !(watched.account.is_touched(candidate.at) || is_before() && is_same())
+        };
+        let inner = self.open_inner(origin, 0, &|| Arc::clone(bytes), &is_new);
+        Some(looked.with(inner))
     }
 
     fn in_order(
@@ -248,7 +318,11 @@ impl Level<'_> {
             let mut input = Read::chain(&mut again, &mut counted);
             match container.reader() {
                 Reader::InOrder(read) if !several => {
-                    let (outcome, looked) = self.strained(origin, container.about().id, &mut input, read);
+                    let (outcome, looked, left) = self.strained(origin, container.about().id, &mut input, read);
+                    // Of a stream, only the first bytes are still there.
+                    let whole = || Arc::new(Held::new(first.to_vec())) as Arc<dyn ReadAt>;
+                    let is_new = |candidate: Candidate| candidate.at >= left && consumed.get() == 0;
+                    let looked = looked.with(self.open_inner(origin, 0, &whole, &is_new));
                     match outcome {
                         Outcome::Opened { .. } => {
                             self.session.run.count_unopened(first, || origin.clone());
@@ -309,7 +383,8 @@ impl Level<'_> {
             let mut all = Read::chain(Cursor::new(Arc::new(held)), input);
             // The other formats cannot be opened; a stream can.
             if let Some((Reader::InOrder(read), id)) = containers.first().map(|one| (one.reader(), one.about().id)) {
-                let (outcome, looked) = self.strained(origin, id, &mut all, read);
+                let (outcome, looked, _) = self.strained(origin, id, &mut all, read);
+                self.session.candidates.take(origin);
                 if matches!(outcome, Outcome::NotOne) {
                     self.is_not_one(origin);
                 }
@@ -321,7 +396,7 @@ impl Level<'_> {
         let opened = self.at_any_place(origin, containers, first, &bytes);
         if let Some(error) = fault {
             let detail = format!("{error}, after {length} bytes");
-            self.session.run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
+            self.tell(Gap::new(origin.clone(), Reason::Damaged, detail));
         }
         if opened.is_none() && consumed.get() > 0 {
             return Some(self.as_it_is(&mut Cursor::new(bytes), origin));
@@ -343,13 +418,16 @@ struct Plain<'l> {
     level: &'l Level<'l>,
     /// Whether the bytes are what a container has beside its members.
     beside: bool,
+    /// Whether containers in them are looked for.
+    carves: bool,
 }
 
 impl Sink for Plain<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        let Level { session, allowance, depth } = *self.level;
+        let Level { session, allowance, depth, .. } = *self.level;
         let around = Context::file(depth, Some(&allowance.holding));
         let around = if self.beside { around.beside_members() } else { around };
+        let around = if self.carves { around.carving() } else { around };
         session.plain_in(blob, &around, Some(allowance))
     }
 

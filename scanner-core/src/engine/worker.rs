@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::allow::mark;
+use super::carving::Candidate;
 use super::cover::{Covers, Enclosing, Known, MAX_NESTED};
 use super::memory::Holding;
 use super::session::{Session, lock};
@@ -16,9 +17,9 @@ use crate::budget::Budget;
 use crate::error::{Gap, Reason};
 use crate::lines::Lines;
 use crate::material::{Kind, Mark, Material, Occurrence};
-use crate::prefilter::Seen;
+use crate::prefilter::{Owners, Seen};
 use crate::read_at::{Cursor, Held};
-use crate::seam::{Hit, Inspection};
+use crate::seam::{Hit, INNER, Inspection};
 use text::Wrapper;
 
 /// Maximum number of hits for which a list keeps its memory for the next blob: 1 MiB of hits.
@@ -35,6 +36,7 @@ const fn most_work(length: usize) -> usize {
 
 /// The surroundings of a blob that came out of a wrapper.
 #[derive(Clone, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about a blob")]
 pub(super) struct Context<'a> {
     pub(super) depth: u32,
     /// The memory of the outermost input, if it is a container.
@@ -49,6 +51,8 @@ pub(super) struct Context<'a> {
     again: bool,
     /// Whether the bytes are what a container has beside its members: what they begin with was opened as a container.
     beside: bool,
+    /// Whether containers in the middle of the bytes are looked for.
+    carves: bool,
     /// The findings around the blob.
     enclosing: Option<Enclosing<'a>>,
 }
@@ -67,6 +71,11 @@ impl Context<'_> {
     /// The same for bytes that are no content of a member.
     pub(super) fn beside_members(self) -> Self {
         Self { beside: true, ..self }
+    }
+
+    /// The same for bytes in which containers are looked for.
+    pub(super) fn carving(self) -> Self {
+        Self { carves: true, ..self }
     }
 
     /// The mark that belongs to a span of the blob.
@@ -98,6 +107,8 @@ pub(super) struct Worker {
     pub(super) rejected: u64,
     /// Lists of hits not in use, one for each level of wrapping.
     spare: Vec<Vec<Seen>>,
+    /// Containers seen in the middle of the current blob.
+    pub(super) candidates: Vec<Candidate>,
 }
 
 impl Worker {
@@ -153,12 +164,15 @@ impl Worker {
         // What each detector may still read again, by its index; `None` once a hit was refused.
         let mut work: BTreeMap<usize, Option<usize>> = BTreeMap::new();
         let first = self.count.all;
+        // What an unwrapper decoded that claimed the whole blob.
+        let mut decoded = 0..0;
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
             let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
             // Stop at the first unwrapper that finds something; otherwise try the next: digits may be of two kinds.
             if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers).filter(|opened| opened.found) {
                 covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
+                decoded = opened.span.clone();
                 covers.add(opened.span, opened.known);
                 break;
             }
@@ -180,6 +194,12 @@ impl Worker {
                 continue;
             }
             let Some((hit, owners)) = session.run.prefilter().hit(seen) else { continue };
+            if around.carves && !decoded.contains(&seen.at) {
+                self.candidates.extend(candidates(session, blob, seen.at, owners));
+            }
+            if owners.only_containers() {
+                continue;
+            }
             let mut looked_like = false;
             for (&index, detector) in
                 owners.detectors.iter().filter_map(|i| Some((i, session.knowledge.detectors.get(*i)?)))
@@ -290,4 +310,22 @@ impl Worker {
         }
         self.occurrences.push(blob.occurrence(material, line, mark));
     }
+}
+
+/// The candidates with a magic number at this index of a blob.
+pub(super) fn candidates(
+    session: &Session<'_>,
+    blob: Blob<'_>,
+    magic: usize,
+    owners: &Owners,
+) -> impl Iterator<Item = Candidate> {
+    let of = move |&(container, before): &(usize, usize)| {
+        let start = magic.checked_sub(before)?;
+        let at = blob.window.start + start as u64;
+        let end = blob.bytes.len().min(start.saturating_add(INNER));
+        let begins = session.knowledge.containers.get(container)?.begins(blob.bytes.get(start..end)?);
+        // What an input begins with was recognised before.
+        (at > 0 && begins).then_some(Candidate { at, container })
+    };
+    owners.containers.iter().filter_map(of)
 }

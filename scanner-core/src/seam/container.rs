@@ -47,9 +47,36 @@ pub trait Container: Sync {
     fn claims(&self, start: &[u8]) -> bool {
         self.magics().iter().any(|magic| magic.begins(start))
     }
+    /// Magic numbers by which it is recognised in the middle of other bytes, 4 to 32 bytes each; empty if it is not
+    /// looked for there. They are searched in everything that contains control bytes.
+    fn inner(&self) -> &'static [Magic] {
+        &[]
+    }
+    /// Whether bytes from the middle of others begin such a container: more than its magic must fit, because any file
+    /// may contain that. `start` ends with the window in which it was seen, at most [`INNER`] bytes later.
+    fn begins(&self, start: &[u8]) -> bool {
+        self.claims(start)
+    }
+    /// The length of a container that begins with these bytes and may be followed by others, in bytes; `None` if only
+    /// reading can tell.
+    fn length(&self, _bytes: &Cursor) -> Option<u64> {
+        None
+    }
+    /// The extension of names under which [`Self::begins`] decides, for a format without a magic number.
+    fn extension(&self) -> Option<&'static str> {
+        None
+    }
+    /// The length of a trailer that begins with the magic numbers of [`Self::inner`], if they are at the end of the
+    /// container: it then gets everything from the start of the input to the end of the trailer.
+    fn trailer(&self) -> Option<u64> {
+        None
+    }
     /// The function that reads it.
     fn reader(&self) -> Reader;
 }
+
+/// How many bytes [`Container::begins`] gets, at most.
+pub const INNER: usize = 64 << 10;
 
 /// A member of a container.
 #[derive(Clone, Copy, Debug)]
@@ -100,20 +127,31 @@ pub struct Unopened {
     pub magic: &'static [u8],
     /// Another magic that must match, if this one is short.
     pub and: Option<Magic>,
+    /// A word that must occur within the first [`WORDS`] bytes, if the magic may begin any text; empty if there is none.
+    pub word: &'static [u8],
     /// Whether the magic is at the end.
     pub is_trailer: bool,
 }
 
+/// Where [`Unopened::word`] must occur, in bytes from the start.
+const WORDS: usize = 4 << 10;
+
 impl Unopened {
     /// A format recognised by bytes near its start.
     pub const fn new(id: &'static str, at: usize, magic: &'static [u8]) -> Self {
-        Self { id, at, magic, and: None, is_trailer: false }
+        Self { id, at, magic, and: None, word: b"", is_trailer: false }
     }
 
     /// Requires more bytes at another offset.
     #[must_use]
     pub const fn and(self, at: usize, bytes: &'static [u8]) -> Self {
         Self { and: Some(Magic { at, bytes }), ..self }
+    }
+
+    /// Requires a word near the start.
+    #[must_use]
+    pub const fn with(self, word: &'static [u8]) -> Self {
+        Self { word, ..self }
     }
 
     /// A format recognised by bytes that begin `before` bytes before its end.
@@ -124,7 +162,13 @@ impl Unopened {
     /// Whether bytes with this start are of the format.
     pub fn begins(&self, start: &[u8]) -> bool {
         let magic = Magic { at: self.at, bytes: self.magic };
-        !self.is_trailer && magic.begins(start) && self.and.is_none_or(|magic| magic.begins(start))
+        !self.is_trailer
+            && magic.begins(start)
+            && self.and.is_none_or(|magic| magic.begins(start))
+            && (self.word.is_empty() || {
+                let near = start.get(..start.len().min(WORDS)).unwrap_or_default();
+                memchr::memmem::find(near, self.word).is_some()
+            })
     }
 
     /// Whether bytes with this end are of the format.

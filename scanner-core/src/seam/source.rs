@@ -35,6 +35,11 @@ pub trait Sink: Sync {
     /// Opens a container. `None` if the input is not a container, or may not be opened: the caller feeds its bytes as
     /// blobs then. In that case nothing was read from a stream.
     fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked>;
+    /// Opens the containers that were seen in the middle of an input, after the last of its blobs. `bytes` returns the
+    /// input; it is called only if there are any. An input that is one blob needs no call.
+    fn carve(&self, _origin: &Origin, _bytes: &dyn Fn() -> Arc<dyn ReadAt>) -> Looked {
+        Looked::default()
+    }
 }
 
 /// The bytes of a container, in the way its source can read them.
@@ -57,6 +62,15 @@ pub struct Looked {
     pub found: bool,
     /// A private key was found, or a locked container that may contain one.
     pub key: bool,
+}
+
+impl Looked {
+    /// Both results as one.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self |= other;
+        self
+    }
 }
 
 impl std::ops::BitOrAssign for Looked {

@@ -240,39 +240,44 @@ impl Visitor<'_> {
     fn file(&mut self, path: PathBuf, follow: bool, depth: usize) {
         match open(&path, follow) {
             Ok(file) => {
-                let origin = Origin::file(path);
+                let (file, origin) = (Arc::new(file), Origin::file(path));
+                let any_place = || Arc::clone(&file) as Arc<dyn ReadAt>;
                 let claimed = Cell::new(Claim::None);
                 let claim = |start: &[u8]| {
                     claimed.set(match self.repositories.claims(&origin.path, depth, start) {
                         Some(claim) => Claim::Storage(claim),
-                        None if start.len() > CORE && self.to.run.is_container(start) => Claim::Container,
+                        None if start.len() > CORE && self.to.run.is_container_at(&origin, start) => Claim::Container,
                         None => Claim::None,
                     });
                     claimed.get() != Claim::None
                 };
                 let mut skip = |at| pass_hole(&file, at);
-                if !self.windows.feed_file(&mut &file, &mut skip, &origin, self.to, &claim) {
+                if !self.windows.feed_file(&mut &*file, &mut skip, &origin, self.to, &claim) {
+                    self.to.sink.carve(&origin, &any_place);
                     return;
                 }
                 match claimed.get() {
                     Claim::Storage(storage::Claim::Now) => {
-                        return self.repositories.read(file, &origin, &mut self.windows, self.to);
+                        if let Some(file) = Arc::into_inner(file) {
+                            self.repositories.read(file, &origin, &mut self.windows, self.to);
+                        }
+                        return;
                     }
                     Claim::Storage(storage::Claim::Later) | Claim::None => return,
                     Claim::Container => {}
                 }
                 // A large container on disk: readable at any offset.
-                let file = Arc::new(file);
-                let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn ReadAt>);
+                let mut again = Cursor::new(any_place());
                 let size = again.size();
                 let most = self.to.run.limits().max_bytes;
                 if size > most {
                     let detail = format!("larger than {most} bytes");
                     self.gap(&origin.path, Reason::TooLarge, &detail);
-                } else if self.to.sink.open(&origin, Packed::AnyPlace(file)).is_some() {
+                } else if self.to.sink.open(&origin, Packed::AnyPlace(any_place())).is_some() {
                     self.to.run.count_file(size);
                 } else {
                     self.windows.feed_plain(&mut again, &origin, self.to);
+                    self.to.sink.carve(&origin, &any_place);
                 }
             }
             Err(error) => self.unread(&path, &error),

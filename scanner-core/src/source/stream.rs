@@ -1,12 +1,14 @@
 //! Reads any stream of bytes in overlapping windows: a 20 GB image does not need 20 GB of memory.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use zeroize::Zeroize;
 
 use crate::blob::{Blob, Origin, Window};
 use crate::error::{Gap, Reason};
 use crate::lines::count_lines;
+use crate::read_at::Held;
 use crate::run::Run;
 use crate::seam::{Feed, Looked, Packed};
 
@@ -143,7 +145,7 @@ impl Windows {
             }
             // The sink itself opens a container that fits into the buffer.
             let more = held == self.buffer.len() && fault.is_none();
-            if window.first() && more && !self.plain && to.run.is_container(&self.buffer) {
+            if window.first() && more && !self.plain && to.run.is_container_at(origin, &self.buffer) {
                 let first = std::mem::take(&mut self.buffer);
                 let mut rest = Counted { input: &mut *input, bytes: held as u64 };
                 let opened = to.sink.open(origin, Packed::Stream(&first, &mut rest));
@@ -248,7 +250,7 @@ impl Read for Counted<'_> {
 
 /// Feeds bytes in memory, in the same windows as a file of that size.
 pub fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
-    if to.run.is_container(bytes)
+    if to.run.is_container_at(origin, bytes)
         && let Some(looked) = to.sink.open(origin, Packed::Stream(bytes, &mut io::empty()))
     {
         return looked;
@@ -265,6 +267,9 @@ pub fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
         let looked = to.sink.blob(Blob { bytes: held, origin, window });
         all |= looked;
         if last || looked.stop {
+            if start > 0 && !looked.stop {
+                all |= to.sink.carve(origin, &|| Arc::new(Held::new(bytes.to_vec())));
+            }
             return all;
         }
         let keep = core_end.saturating_sub(BACK);

@@ -41,6 +41,16 @@ pub(super) fn begins(start: &[u8]) -> bool {
         && word(24).is_some_and(|scale| scale <= MOST_SCALE)
 }
 
+/// Whether a superblock in the middle of other bytes fits: the first block follows from the block size, and a group has
+/// no more blocks and inodes than a bitmap of one block has bits.
+pub(super) fn fits(start: &[u8]) -> bool {
+    let superblock = start.get(SUPERBLOCK as usize..).unwrap_or_default();
+    let Some(scale) = le32(superblock, 24).filter(|scale| *scale <= MOST_SCALE) else { return false };
+    let most = 8 * (1024 << scale);
+    let count = |at| le32(superblock, at).is_some_and(|count| (1..=most).contains(&count));
+    le32(superblock, 20) == Some(u32::from(scale == 0)) && count(32) && count(40)
+}
+
 /// ext2_fs.h: s_magic.
 const MAGIC: u16 = 0xef53;
 

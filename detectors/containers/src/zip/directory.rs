@@ -41,6 +41,31 @@ pub(super) fn find(bytes: &Cursor) -> Vec<Directory> {
         .unwrap_or_default()
 }
 
+/// Returns the length of the archive at the start of these bytes: to the end of the first end record whose directory is
+/// complete and has as many bytes before it as an archive that begins here.
+pub(super) fn length(bytes: &Cursor) -> Option<u64> {
+    const CHUNK: usize = 256 << 10;
+    let mut chunk = vec![0; CHUNK];
+    let mut at = 0;
+    loop {
+        let read = bytes.read_from(at, &mut chunk).ok()?;
+        let held = chunk.get(..read)?;
+        for found in memchr::memmem::find_iter(held, b"PK\x05\x06") {
+            let end = at + found as u64;
+            // An archive stored inside this one has bytes before it.
+            if at_end(bytes, end).iter().any(|directory| directory.shift <= 0) {
+                let comment = exactly::<22>(bytes, end).map_or(0, |record| u16_at(&record, 20));
+                return Some(end + END + u64::from(comment));
+            }
+        }
+        if read < CHUNK {
+            return None;
+        }
+        // The magic number may cross the end of the chunk.
+        at += (read - 3) as u64;
+    }
+}
+
 /// Returns the directories that the end record at `end` leads to.
 fn at_end(bytes: &Cursor, end: u64) -> Vec<Directory> {
     let Some(record) = exactly::<22>(bytes, end) else { return Vec::new() };

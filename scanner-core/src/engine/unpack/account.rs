@@ -21,9 +21,14 @@ pub(super) struct Account {
     in_member: AtomicBool,
     /// Addresses of the buffer that is to be filled with content: its start, and its end.
     buffer: [AtomicUsize; 2],
-    /// Disjoint ranges: starts and ends.
-    ranges: Mutex<BTreeMap<u64, u64>>,
+    /// Disjoint ranges that were read as content: starts and ends.
+    ranges: Mutex<Ranges>,
+    /// Disjoint ranges that were read for the content of members, decoded or not.
+    touched: Mutex<Ranges>,
 }
+
+/// Starts and ends of disjoint ranges.
+type Ranges = BTreeMap<u64, u64>;
 
 impl Account {
     /// Runs `read`, during which everything that is read is the content of a member.
@@ -59,10 +64,37 @@ impl Account {
 
     /// Remembers a range that was read as content.
     pub(super) fn read(&self, from: u64, length: u64) {
+        Self::note(&self.ranges, from, length);
+    }
+
+    /// Remembers a range that was read for the content of a member.
+    pub(super) fn touch(&self, from: u64, length: u64) {
+        Self::note(&self.touched, from, length);
+    }
+
+    /// Whether the byte at an offset was read for the content of a member.
+    pub(super) fn is_touched(&self, at: u64) -> bool {
+        let is_in = |ranges: &Mutex<Ranges>| {
+            let ranges = ranges.lock().unwrap_or_else(PoisonError::into_inner);
+            ranges.range(..=at).next_back().is_some_and(|(_, end)| *end > at)
+        };
+        is_in(&self.touched) || is_in(&self.ranges)
+    }
+
+    /// The end of everything that was read for the content of members.
+    pub(super) fn reach(&self) -> u64 {
+        let end = |ranges: &Mutex<Ranges>| {
+            let ranges = ranges.lock().unwrap_or_else(PoisonError::into_inner);
+            ranges.last_key_value().map_or(0, |(_, end)| *end)
+        };
+        end(&self.touched).max(end(&self.ranges))
+    }
+
+    fn note(ranges: &Mutex<Ranges>, from: u64, length: u64) {
         if length == 0 {
             return;
         }
-        let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ranges = ranges.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut from, mut to) = (from, from.saturating_add(length));
         if ranges.len() >= MOST_RANGES {
             (from, to) = (from - from % COARSE, to.next_multiple_of(COARSE));

@@ -105,6 +105,8 @@ impl ReadAt for Watched {
         let read = self.bytes.read_at(at, into)?;
         if is_content {
             self.account.read(at, read as u64);
+        } else if self.account.is_in_member() {
+            self.account.touch(at, read as u64);
         }
         Ok(read)
     }
@@ -149,8 +151,10 @@ impl<'r> Strained<'r> {
         self.batch.add(self.at, bytes);
     }
 
-    /// Reads what the reader of the container left over, and searches everything that it did not hand out.
-    pub(super) fn finish(mut self) -> Looked {
+    /// Reads what the reader of the container left over, and searches everything that it did not hand out. Returns the
+    /// offset of what was left as well.
+    pub(super) fn finish(mut self) -> (Looked, u64) {
+        let left = self.at;
         let mut bytes = Zeroizing::new(vec![0; OVERLAP]);
         while !self.batch.looked.stop && !self.batch.level.is_over() {
             match self.read(&mut bytes) {
@@ -158,7 +162,7 @@ impl<'r> Strained<'r> {
                 Ok(_) => {}
             }
         }
-        self.batch.finish()
+        (self.batch.finish(), left)
     }
 }
 

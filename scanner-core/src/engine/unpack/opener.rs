@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::Account;
+use super::kept::{Carved, Keeper};
 use super::{Level, Plain};
 use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
@@ -23,6 +24,9 @@ const WINDOW: u64 = (CORE + AHEAD) as u64;
 
 /// Longest member name kept, in bytes: PATH_MAX of Linux.
 const LONGEST_NAME: usize = 4096;
+
+/// The name that readers give to what follows a container.
+const TRAILING: &[u8] = b"trailing";
 
 /// The result of reading a container.
 pub(super) enum Outcome {
@@ -49,6 +53,8 @@ pub(super) struct Opener<'l> {
     account: Arc<Account>,
     /// The bytes of a container that is read at any place.
     source: Option<Arc<dyn ReadAt>>,
+    /// The bytes of a container in the middle of others.
+    pub(super) carved: Option<Arc<Carved>>,
 }
 
 /// Searches bytes of a container that belong to no member, from an offset. They are not opened.
@@ -65,7 +71,7 @@ pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content:
     }
     let within = level.within();
     let mut counted = Counted { inner: content, allowance, account: None };
-    let to = Feed { run, sink: &Plain { level: &within, beside: true } };
+    let to = Feed { run, sink: &Plain { level: &within, beside: true, carves: true } };
     let (looked, fault) = level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
     if looked.found {
         // A reader may have taken content of a member beside the member, or handed out what it had read before.
@@ -74,7 +80,7 @@ pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content:
     if let Some((reason, detail)) = allowance.to_tell() {
         run.gap(Gap::new(origin.clone(), reason, detail));
     } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !run.cancelled()) {
-        run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
+        level.tell(Gap::new(origin.clone(), Reason::Damaged, detail));
     }
     looked
 }
@@ -90,7 +96,20 @@ impl<'l> Opener<'l> {
         let run = &level.session.run;
         let taken = Taken::none(Arc::clone(&level.allowance.holding));
         let looked = Looked::default();
-        Self { run, level, origin, kind, looked, members: 0, told: false, damaged: false, taken, account, source }
+        Self {
+            run,
+            level,
+            origin,
+            kind,
+            looked,
+            members: 0,
+            told: false,
+            damaged: false,
+            taken,
+            account,
+            source,
+            carved: None,
+        }
     }
 
     /// Runs a reader, and counts the container if the input was one.
@@ -99,6 +118,8 @@ impl<'l> Opener<'l> {
         match result {
             Ok(Ok(())) => {}
             Ok(Err(Unopenable::Malformed(_))) if self.members == 0 && !self.told => return Outcome::NotOne,
+            // Any bytes may look like a container that cannot be opened.
+            Ok(Err(Unopenable::Closed(..))) if self.carved.is_some() && self.members == 0 => return Outcome::NotOne,
             Ok(Err(Unopenable::Closed(reason, detail))) => {
                 self.gap(reason, detail);
                 if self.members == 0 && !self.told {
@@ -125,11 +146,15 @@ impl<'l> Opener<'l> {
     /// Records a gap, unless it only follows from a limit that was exceeded.
     pub(super) fn gap(&self, reason: Reason, detail: &str) {
         if self.level.allowance.spent().is_none() {
-            self.run.gap(Gap::new(self.origin.clone(), reason, detail.to_owned()));
+            self.level.tell(Gap::new(self.origin.clone(), reason, detail.to_owned()));
         }
     }
 
     fn inside(&self, member: Member<'_>) -> Origin {
+        // The origin of a stream in the middle of other bytes says all.
+        if self.carved.is_some() && member.name.is_empty() && member.at == 0 {
+            return self.origin.clone();
+        }
         self.origin.inside(Wrap::member(self.kind, member.at, name(member.name)))
     }
 }
@@ -152,16 +177,20 @@ impl Opener<'_> {
             let within = self.level.within();
             let account = Arc::clone(&self.account);
             let mut counted = Counted { inner: content, allowance, account: Some(&account) };
-            let sink: &dyn Sink = if plain { &Plain { level: &within, beside: false } } else { &within };
+            let plain_sink = Plain { level: &within, beside: false, carves: false };
+            let keeper = Keeper::new(&within);
+            let sink: &dyn Sink = if plain { &plain_sink } else { &keeper };
             let to = Feed { run: self.run, sink };
             (looked, fault) =
                 account.in_member(|| session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to)));
+            drop(taken);
+            looked |= account.in_member(|| keeper.finish(&origin));
         }
         if let Some((reason, detail)) = allowance.to_tell() {
             self.run.gap(Gap::new(origin, reason, detail));
         } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !self.run.cancelled()) {
             self.damaged = true;
-            self.run.gap(Gap::new(origin, Reason::Damaged, detail));
+            self.level.tell(Gap::new(origin, Reason::Damaged, detail));
         }
         self.looked |= looked;
         let stop = looked.stop || allowance.spent().is_some();
@@ -171,6 +200,11 @@ impl Opener<'_> {
 
 impl Inside for Opener<'_> {
     fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
+        if let Some(carved) = self.carved.as_ref().filter(|_| member.name == TRAILING) {
+            // What follows is no part of it.
+            carved.close(content);
+            return ControlFlow::Continue(());
+        }
         self.members += 1;
         self.level.allowance.entry();
         self.feed(member, content, false)
@@ -211,7 +245,7 @@ impl Inside for Opener<'_> {
         self.damaged |= reason == Reason::Damaged;
         if self.level.allowance.spent().is_none() {
             let origin = self.inside(member);
-            self.run.gap(Gap::new(origin, reason, detail.to_owned()));
+            self.level.tell(Gap::new(origin, reason, detail.to_owned()));
         }
     }
 

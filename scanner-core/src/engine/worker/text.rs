@@ -49,6 +49,7 @@ impl Worker {
                 // A UTF-16 file is text, so its marks are visible.
                 encoded: around.encoded || !(keeps_lines && hit == Hit::START),
                 beside: false,
+                carves: false,
                 again: around.again,
                 enclosing: Some(covers.at(hit.at)),
             };
@@ -153,6 +154,7 @@ impl Worker {
             mark,
             encoded: true,
             beside: false,
+            carves: false,
             again,
             enclosing: Some(covers.at(hit.at)),
         };

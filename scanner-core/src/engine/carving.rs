@@ -1,0 +1,52 @@
+//! Containers in the middle of other bytes: a shell script with an archive after it, a picture with one behind it, the
+//! file systems of a flash dump.
+//!
+//! The prefilter finds their magic numbers with all other anchors. What looks like a container beyond its magic number
+//! is a candidate. When the whole input was searched as plain bytes, its candidates are opened: `unpack/carve.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::blob::Origin;
+
+/// Maximum number of candidates of one input. Further ones are searched as plain bytes only.
+pub(super) const MOST: usize = 1 << 16;
+
+/// What looks like the start of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    /// Its offset in the input.
+    pub(super) at: u64,
+    /// The container: an index into [`crate::seam::Knowledge::containers`].
+    pub(super) container: usize,
+}
+
+/// The candidates of inputs that are being read.
+#[derive(Default)]
+pub(super) struct Candidates(Mutex<BTreeMap<Origin, Vec<Candidate>>>);
+
+impl Candidates {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, Vec<Candidate>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the candidates of a blob.
+    pub(super) fn add(&self, origin: &Origin, more: &mut Vec<Candidate>) {
+        if !more.is_empty() {
+            let mut all = self.lock();
+            let known = all.entry(origin.clone()).or_default();
+            let room = MOST.saturating_sub(known.len());
+            known.extend(more.drain(..).take(room));
+        }
+    }
+
+    /// Whether an input has candidates.
+    pub(super) fn has(&self, origin: &Origin) -> bool {
+        self.lock().contains_key(origin)
+    }
+
+    /// Takes the candidates of an input.
+    pub(super) fn take(&self, origin: &Origin) -> Vec<Candidate> {
+        self.lock().remove(origin).unwrap_or_default()
+    }
+}
