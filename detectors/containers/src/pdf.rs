@@ -173,7 +173,7 @@ fn hand_out<'f>(
         return ControlFlow::Continue(());
     }
     let name = format!("{number}/text");
-    inside.member(Member { name: name.as_bytes(), at: 0 }, &mut lines.as_slice())
+    inside.view(Member { name: name.as_bytes(), at: 0 }, &mut lines.as_slice())
 }
 
 #[cfg(test)]

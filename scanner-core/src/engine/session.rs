@@ -11,7 +11,7 @@ use super::carving::Candidates;
 use super::locked::Shelf;
 use super::memory::Room;
 use super::worker::{Context, Worker};
-use crate::blob::{Blob, Origin};
+use crate::blob::{Blob, Origin, Wrap};
 use crate::budget::Budget;
 use crate::effort;
 use crate::error::{Gap, Reason};
@@ -37,6 +37,8 @@ pub(super) struct Session<'a> {
     pub(super) room: Arc<Room>,
     /// Containers of which bytes were scanned as they are, with findings.
     rescanned: Mutex<BTreeMap<Origin, (Rescan, u64)>>,
+    /// Members whose content other members have in another form.
+    views: Mutex<BTreeSet<Origin>>,
     /// Containers seen in the middle of inputs that are being read.
     pub(super) candidates: Candidates,
 }
@@ -60,6 +62,7 @@ impl<'a> Session<'a> {
             locked: Mutex::default(),
             room: Arc::default(),
             rescanned: Mutex::default(),
+            views: Mutex::default(),
             candidates: Candidates::default(),
         }
     }
@@ -86,6 +89,14 @@ impl<'a> Session<'a> {
         let mut all = lock(&self.rescanned);
         let known = all.entry(container.clone()).or_insert((how, at));
         *known = (how.max(known.0), at.min(known.1));
+    }
+
+    /// Records a member whose content other members of its container have in another form; the first [`MOST_VIEWS`].
+    pub(super) fn views(&self, member: Origin) {
+        let mut views = lock(&self.views);
+        if views.len() < MOST_VIEWS {
+            views.insert(member);
+        }
     }
 
     /// Calls `work` with a read buffer that is not in use.
@@ -200,6 +211,21 @@ impl<'a> Session<'a> {
             let drop = own.iter().filter(|(_, o)| is_twin(o) || is_part(o) || is_again(o));
             twins.extend(drop.map(|(index, _)| *index));
         }
+        for view in lock(&self.views).iter() {
+            let Some((_, container)) = view.wraps.split_last() else { continue };
+            let container_origin = Origin { wraps: container.to_vec(), ..view.clone() };
+            let first = occurrences.partition_point(|o| o.origin < container_origin);
+            let is_below = |o: &Occurrence, wraps: &[Wrap]| {
+                o.origin.path == view.path && o.origin.object == view.object && o.origin.wraps.starts_with(wraps)
+            };
+            let all = || occurrences.iter().enumerate().skip(first).take_while(|(_, o)| is_below(o, container));
+            let (own, others): (Vec<_>, Vec<_>) = all().partition(|(_, o)| is_below(o, &view.wraps));
+            let is_member = |o: &Occurrence| o.origin.wraps.get(container.len()).is_some_and(|wrap| !wrap.text);
+            let others = others.into_iter().filter(|(_, o)| is_member(o));
+            let others: BTreeSet<Same> = others.filter_map(|(_, o)| Same::of(&o.material)).collect();
+            let is_twin = |o: &Occurrence| Same::of(&o.material).is_some_and(|same| others.contains(&same));
+            twins.extend(own.iter().filter(|(_, o)| is_twin(o)).map(|(index, _)| *index));
+        }
         let mut index = 0;
         occurrences.retain(|_| {
             index += 1;
@@ -220,6 +246,10 @@ impl<'a> Session<'a> {
         }
     }
 }
+
+/// Maximum number of views with findings that are remembered, because each is compared with all findings of its
+/// container. Findings in further ones are reported twice.
+const MOST_VIEWS: usize = 1 << 10;
 
 /// Why bytes of a container were scanned as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -97,6 +97,11 @@ pub trait Inside {
     fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
         self.member(member, &mut content)
     }
+    /// Scans a member whose content was handed out before in another form, such as the text of a page of which the
+    /// drawing commands are a member too. What other members have is not reported again.
+    fn view(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
+        self.member(member, content)
+    }
     /// Reports that a member, or all that follows, could not be read: encrypted, damaged, or an unknown method.
     /// `detail` is a fixed text.
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str);

@@ -210,6 +210,16 @@ impl Inside for Opener<'_> {
         self.feed(member, content, false)
     }
 
+    fn view(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
+        let before = std::mem::take(&mut self.looked.found);
+        let flow = self.member(member, content);
+        if self.looked.found {
+            self.level.session.views(self.inside(member));
+        }
+        self.looked.found |= before;
+        flow
+    }
+
     fn rest(&mut self, at: u64, content: &mut dyn Read) -> ControlFlow<()> {
         self.feed(Member { name: b"", at }, content, true)
     }
