@@ -27,13 +27,16 @@ impl Worker {
         let gap = |reason: Reason, detail: String| {
             session.run.gap(Gap::new(blob.origin.clone(), reason, detail));
         };
-        if around.depth >= session.run.limits().max_depth {
-            gap(Reason::TooDeep, format!("{kind} at depth {}", around.depth + 1));
-            return None;
-        }
+        // Only what an unwrapper finds is too deep: it may look at text that is none of its own.
+        let is_deepest = around.depth >= session.run.limits().max_depth;
+        let mut too_deep = false;
         let mut covered = None;
         let frames = self.known.len();
         let mut each = |entry: Entry<'_>| {
+            too_deep |= is_deepest;
+            if too_deep {
+                return ControlFlow::Break(());
+            }
             let at = blob.window.start + entry.span.start as u64;
             let origin = blob.origin.inside(Wrap::text(kind, at));
             let mut window = Window::whole(entry.bytes.len());
@@ -71,6 +74,9 @@ impl Worker {
             Ok(Err(Unopenable::Limit(reason))) => gap(reason, format!("{kind} at byte {}", hit.at)),
             Ok(Err(Unopenable::Closed(reason, detail))) => gap(reason, format!("{detail} at byte {}", hit.at)),
             Err(_) => gap(Reason::DetectorFault, kind.to_owned()),
+        }
+        if too_deep {
+            gap(Reason::TooDeep, format!("{kind} at depth {}", around.depth + 1));
         }
         // Ends the frames that a panic left open.
         if self.known.len() > frames {
