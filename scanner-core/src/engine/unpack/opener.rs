@@ -221,6 +221,10 @@ impl Inside for Opener<'_> {
     }
 
     fn rest(&mut self, at: u64, content: &mut dyn Read) -> ControlFlow<()> {
+        if self.source.is_some() {
+            // Whatever is not read as content is searched in the end, with the content around it.
+            return ControlFlow::Continue(());
+        }
         self.feed(Member { name: b"", at }, content, true)
     }
 
