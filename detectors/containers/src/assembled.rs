@@ -119,9 +119,12 @@ impl Unwrapper for Assembled {
         const NEAR: usize = 256;
         let head = blob.bytes.get(..blob.bytes.len().min(NEAR)).unwrap_or_default();
         let around = |at: usize| Some((*head.get(at.checked_sub(1)?)?, *head.get(at + 1)?));
-        memchr::memchr(BACKSPACE, head)
-            .and_then(around)
-            .is_some_and(|(before, after)| before == after || before == b'_' || after == b'_')
+        // A program has this byte between zeros.
+        let is_text = !head.contains(&0);
+        is_text
+            && memchr::memchr(BACKSPACE, head)
+                .and_then(around)
+                .is_some_and(|(before, after)| before == after || before == b'_' || after == b'_')
     }
 
     fn open(

@@ -237,6 +237,7 @@ fn overstruck_text() {
     let (origin, budget) = (Origin::file("x"), Budget::new(Limits::default()));
     let blob = Blob::whole(text.as_bytes(), &origin);
     assert!(Assembled.claims(blob) && !Assembled.claims(Blob::whole(b"a\x08b", &origin)));
+    assert!(!Assembled.claims(Blob::whole(b"\x7fELF\x02\0\x08\0\x01", &origin)), "a program");
     let mut found = Vec::new();
     let _ = Assembled.open(blob, Hit::START, &budget, &mut |entry| {
         found.push(entry.bytes.to_vec());
