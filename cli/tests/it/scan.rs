@@ -276,3 +276,12 @@ fn overlapping_targets_name_a_place_once_and_without_a_dot() {
     assert_eq!(places.len(), 1, "{places:?}");
     assert_eq!(places[0]["path"], "src/a.pem");
 }
+
+#[test]
+fn a_key_in_another_language_is_rewritten_once() {
+    let shop = Workshop::new("rewritten");
+    // No key: the number is too short. What was rewritten was rewritten again, down to the maximum depth.
+    shop.file("a.js", "const k = {kty: 'OKP', x: 'AAEC', n: 7};\n");
+    let ran = shop.run(&["scan", "--show-skipped"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+}
