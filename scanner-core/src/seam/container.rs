@@ -132,7 +132,7 @@ pub struct Unopened {
     pub magic: &'static [u8],
     /// Another magic that must match, if this one is short.
     pub and: Option<Magic>,
-    /// A word that must occur within the first [`WORDS`] bytes, if the magic may begin any text; empty if there is none.
+    /// A word that must occur within the first `WORDS` bytes, if the magic may begin any text; empty if there is none.
     pub word: &'static [u8],
     /// Whether the magic is at the end.
     pub is_trailer: bool,
