@@ -82,7 +82,10 @@ impl Detector for Jwk {
         // In other languages than JSON, or in YAML with other nodes between the members.
         let is_private = |material: &Material| material.kind == Kind::PrivateKey;
         let has_number = |text: &[u8]| memchr::memmem::find(text, b"\"d\":").is_some();
-        if !found.iter().any(is_private)
+        // What was rewritten is not rewritten again.
+        let is_own = blob.origin.wraps.last().is_some_and(|wrap| wrap.text && wrap.kind == ABOUT.id);
+        if !is_own
+            && !found.iter().any(is_private)
             && let Some((bytes, span)) = assigned::as_json(blob.bytes, hit.at)
             && (found.is_empty() || has_number(&bytes))
         {

@@ -104,11 +104,6 @@ impl Worker {
             }
         }
         for decoded in distinct {
-            // What a detector rewrites for itself (a key in another language) is not rewritten again.
-            let is_own = session.knowledge.unwrappers.iter().all(|unwrapper| unwrapper.about().id != decoded.kind);
-            if is_own && blob.origin.wraps.last().is_some_and(|wrap| wrap.text && wrap.kind == decoded.kind) {
-                continue;
-            }
             let line = lines.at(blob, decoded.span.start);
             let wrapper = Wrapper { line, ..*wrapper };
             let mut known = self.search_one(&decoded, &decoded.bytes, &wrapper, covers, again);
