@@ -38,3 +38,18 @@ class Packed(Family):
     def silent(self, file, data, made, why, **more):
         """A near miss."""
         self.add(file, data, made, silent=True, why=why, **more)
+
+    def streams(self, suffix, pack, unpack, magic):
+        """What every format of one stream has: two keys, an archive, a long text that is cut off, and a near miss that begins
+        with the first `magic` bytes of a stream. `pack` and `unpack` are commands from standard input to standard output."""
+        for source, der in (("etc/id.pem", False), ("signing.der", True)):
+            name = f"{source.rsplit('/')[-1]}.{suffix}"
+            self.tool(name, f"{pack} < {TREE}/{source} > {name}", lambda: [self.shown(f"{unpack} < {name}", der=der)])
+        name = f"tree.tar.{suffix}"
+        self.tool(name, f"tar -cf - -C {TREE} . | {pack} > {name}", lambda: self.three(lambda path: f"{unpack} < {name} | tar -xO ./{path}"))
+        self.run(f"seq 1 400000 > numbers.txt && cat {TREE}/etc/id.pem numbers.txt > long.txt && {pack} < long.txt > long.{suffix}")
+        long = self.read(f"long.{suffix}")
+        shown = [self.shown("head -c 4096 long.txt")]
+        self.add(f"cut.{suffix}", long[: len(long) * 9 // 10], "a key and numbers, cut off", shown, oracle="the text before it was packed")
+        near = self.read(f"signing.der.{suffix}")[:magic] + b"and then no stream at all " * 20
+        self.silent("near.bin", near, "the first bytes of a stream and text", "the magic alone")

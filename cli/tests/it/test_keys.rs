@@ -90,7 +90,7 @@ fn use_elsewhere_undoes_a_key_for_tests() {
         report["findings"][0]["for_tests"].is_string()
     };
     assert!(is_test(&shop));
-    // A line that names only a file of this name is no proof.
+    // A line that names another file with this name proves nothing.
     let script = |key: &str| format!("#!/bin/sh\nopenssl x509 -req -in a.csr -CA a.pem -CAkey {key} -out b.pem\n");
     shop.file("deploy/issue.sh", script("elsewhere/root.key"));
     assert!(is_test(&shop));

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn streams_are_decoded() {
         assert!(Brotli.begins(AB) && !Brotli.claims(AB));
-        assert!(!Brotli.begins(b"some text that is no stream, and goes on for a while"));
+        assert!(!Brotli.begins(b"some text that only looks like a stream for a while"));
         let mut seen = crate::collect::Seen::default();
         open(&mut &*AB, &mut seen).unwrap();
         assert_eq!(seen.content(""), Some(&b"ab".repeat(30)[..]));

@@ -71,7 +71,7 @@ struct Header {
 }
 
 impl Header {
-    /// Reads a header to its end. `None` at the end of the archive; an error if this is none.
+    /// Reads a header to its end. `None` at the end of the archive; an error if the bytes are not a header.
     fn read(stream: &mut Stream<'_>) -> Result<Option<Self>, &'static str> {
         let start = stream.peek(21).to_vec();
         if start.first().is_none_or(|first| *first == 0)

@@ -136,7 +136,7 @@ struct Members<'r> {
 }
 
 impl Members<'_> {
-    /// Reads the header of the next member. Returns the size of its dictionary; `None` if there is none.
+    /// Reads the header of the next member. Returns the size of its dictionary; `None` if no member follows.
     fn next(&mut self) -> io::Result<Option<u32>> {
         let Some(input) = &mut self.input else { return Ok(None) };
         let header = input.peek()?;

@@ -315,7 +315,7 @@ impl Wanted {
         Self { room: AtomicU64::new(room), hits: keys.into_iter().collect(), first }
     }
 
-    /// Takes memory for a change. `false` if there is none left; then the whole pass is in vain.
+    /// Takes memory for a change. `false` if it does not fit; then the result of the whole pass is not used.
     fn take(&self, bytes: u64) -> bool {
         let take = |left: u64| Some(left.saturating_sub(bytes));
         self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok_and(|left| left > bytes)

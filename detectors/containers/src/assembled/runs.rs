@@ -294,7 +294,7 @@ fn regular(text: &[u8], start: &Start) -> Option<Reading> {
     usual.chain((1..=first).rev()).find_map(|width| {
         (1..=MAX_GAP).find_map(|gap| {
             let separator = text.get(width..width + gap)?;
-            // Blanks alone are no obstacle for other readers.
+            // Other readers skip blanks.
             if separator.iter().all(u8::is_ascii_whitespace) {
                 return None;
             }
