@@ -141,6 +141,8 @@ pub enum Word {
     Key,
     /// Whoever put the key there: its path and the certificates next to it.
     Author,
+    /// Whoever put the key there, by a limit for keys for tests: thresholds are compared without it.
+    Limit,
     /// Nobody: keeps the sum within its bounds.
     Bound,
 }

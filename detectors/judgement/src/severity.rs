@@ -23,11 +23,9 @@ const NOTE: i32 = 10;
 
 /// Maximum severity of a key for tests.
 const TEST: i32 = 50;
-const LIMITED: &str = "a key for tests: at most 5.0";
 
 /// Maximum severity of a key of which only the places say that it is for tests.
 const TEST_PLACE: i32 = 69;
-const PLACED: &str = "only in places for tests: at most 6.9";
 
 /// Maximum severity of a key whose role is only possible.
 const POSSIBLE: i32 = 69;
@@ -49,7 +47,7 @@ pub(super) fn sum(modifiers: &[Modifier]) -> i32 {
 
 /// What the limits for keys for tests took, in tenths.
 pub(super) fn limited(modifiers: &[Modifier]) -> i32 {
-    modifiers.last().filter(|last| [LIMITED, PLACED].contains(&last.text.as_str())).map_or(0, |last| -last.tenths)
+    modifiers.iter().filter(|modifier| modifier.by == Word::Limit).map(|modifier| -modifier.tenths).sum()
 }
 
 /// The severity without what the author of a change controls. Published test keys and damaged keys keep theirs.
@@ -61,10 +59,10 @@ pub(super) fn without_author(finding: &Finding) -> i32 {
     let counts = |modifier: &&Modifier| match modifier.by {
         Word::Key => true,
         Word::Author => modifier.tenths > 0,
-        Word::Bound => false,
+        Word::Limit | Word::Bound => false,
     };
     let sum: i32 = finding.modifiers.iter().filter(counts).map(|modifier| modifier.tenths).sum();
-    sum.clamp(finding.severity.min(100), 100)
+    sum.clamp(finding.threshold().min(100), 100)
 }
 
 /// The list: the first entry is the base of the tier, the last ones are corrections by the bounds and, of a key for
@@ -127,12 +125,12 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit], for_tests: bool) -
         list.push(Modifier { tenths: bounded - total, text: why.to_owned(), by: Word::Bound });
     }
     let limit = match (for_tests, tested && !trusted && !published) {
-        (true, _) => Some((TEST, LIMITED)),
-        (false, true) => Some((TEST_PLACE, PLACED)),
+        (true, _) => Some((TEST, "a key for tests: at most 5.0")),
+        (false, true) => Some((TEST_PLACE, "only in places for tests: at most 6.9")),
         (false, false) => None,
     };
     if let Some((most, why)) = limit.filter(|(most, _)| bounded > *most) {
-        list.push(Modifier { tenths: most - bounded, text: why.to_owned(), by: Word::Author });
+        list.push(Modifier { tenths: most - bounded, text: why.to_owned(), by: Word::Limit });
     }
     list
 }

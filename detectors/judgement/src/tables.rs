@@ -142,6 +142,8 @@ pub(crate) struct TestWords {
     pub(crate) names: Vec<Phrase>,
     /// First words of the file names of cryptographic libraries.
     pub(crate) libraries: Vec<String>,
+    /// Names of the sections of a program with read-only data.
+    pub(crate) sections: Vec<String>,
 }
 
 #[derive(Deserialize)]

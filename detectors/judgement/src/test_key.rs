@@ -19,11 +19,10 @@ use super::known::Class;
 use super::subject::{Facts, is_for_tests, is_trust};
 use super::tables::TestWords;
 
-/// The reason why a key is one for tests; `None` if it is not. Published test keys are notes and none of these.
+/// The reason why a key is one for tests; `None` if it is not, and for keys on a list: published test keys are notes.
 pub(super) fn reason(facts: &Facts<'_>) -> Option<String> {
     let key = facts.key;
-    let listed = facts.known.map(|known| known.class);
-    if key.private.is_empty() || listed.is_some() {
+    if key.private.is_empty() || facts.known.is_some() {
         return None;
     }
     let words = &facts.judge.tables.test;
@@ -68,9 +67,10 @@ fn named(facts: &Facts<'_>, words: &TestWords) -> Option<String> {
 
 /// The name of the cryptographic library that has a place in its read-only data.
 fn in_library(occurrence: &Occurrence, words: &TestWords) -> Option<String> {
-    let read_only = occurrence.section.as_deref().is_some_and(|section| {
-        [".rodata", ".rdata", "__const", ".data.rel.ro"].iter().any(|name| section.contains(name))
-    });
+    let read_only = occurrence
+        .section
+        .as_deref()
+        .is_some_and(|section| words.sections.iter().any(|name| section.contains(name.as_str())));
     let is_library = |name: &String| {
         let stem = name.split(['.', '-', '_']).next().unwrap_or_default().to_lowercase();
         words.libraries.contains(&stem)
