@@ -398,8 +398,8 @@ How keys for tests are shown in the report for a person [default: fold; show wit
   show  like other keys, in a section of their own
   fold  one line for each directory
   hide  only their number, in the summary
-A key is for tests if all its places are ones for tests and its names, or the lines that use it, say so as well. The report \
-gives the reason. What makes the scan fail does not depend on this option.";
+A key is for tests if all its places are ones for tests and its names, or the lines that use it, say so as well. The \
+report gives the reason. What makes the scan fail does not depend on this option.";
 
 const TESTS_FAIL_HELP: &str = "\
 Whether keys for tests make the scan fail [default: always]:
@@ -411,7 +411,8 @@ Which keys are folded to one line in the report for a person [default: dir; none
   file  keys of the same roles in one file, after the first three
   dir   keys of the same roles in one directory, after the first three
   none  no keys
-Of a file in a git history, the first key is shown: the others are usually other versions. Other formats list all keys.";
+Of a file in a git history, the first key is shown: the others are usually other versions. Other formats list all \
+keys.";
 
 const FAIL_ON_HELP: &str = "\
 Exit 1 for these findings [default: any]:

@@ -1,6 +1,6 @@
-//! The exam: keys of real repositories that the project has not used otherwise, with their purposes as people read them in
-//! documentation and code before any scan. `exam/sheet.tsv` lists them; the repositories are not part of the project, so
-//! the exam is taken over whichever of them are there.
+//! The exam: keys of real repositories that the project has not used otherwise, with their purposes as two helpers read
+//! them in documentation and code before any scan. `exam/sheet.tsv` lists them; the repositories are not part of the
+//! project, so the exam is taken over whichever of them are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ const NOW: i64 = 1_795_996_800;
 /// Severity in tenths above which a key for tests gets in the way.
 const LOUD: i32 = 70;
 
-/// What a person concluded about a key.
+/// What a helper concluded about a key.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Acceptable roles, the best first.
@@ -56,12 +56,12 @@ pub struct Question {
     pub spki_sha256: String,
     /// What kind of repository it is.
     pub kind: String,
-    /// Answers of two people who did not know each other's.
+    /// Answers of two helpers who did not know each other's.
     pub answers: [Answer; 2],
 }
 
 impl Question {
-    /// Whether both people named a common role.
+    /// Whether both helpers named a common role.
     pub fn agreed(&self) -> bool {
         let [one, other] = &self.answers;
         one.roles.iter().any(|role| other.roles.contains(role))
@@ -72,7 +72,7 @@ impl Question {
         self.answers.iter().flat_map(|answer| &answer.roles).map(String::as_str).collect()
     }
 
-    /// Whether the key is for tests, if both people say so, or that it is not.
+    /// Whether the key is for tests, if both helpers say so, or that it is not.
     fn test(&self) -> Option<bool> {
         let [one, other] = &self.answers;
         one.test.filter(|_| one.test == other.test)
@@ -145,7 +145,7 @@ pub struct Marks {
     pub quiet_tests: Share,
     /// Real keys that are not called keys for tests.
     pub real: Share,
-    /// Questions to which both people named a common role.
+    /// Questions to which both helpers named a common role.
     pub agreed: Share,
     /// What is wrong, by repository.
     pub faults: Vec<String>,

@@ -25,8 +25,8 @@ Exit codes:
 
 const DIFF_EXAMPLES: &str = "\
 Findings and ordinary secrets are matched by id. If the new scan did not read the place of an old finding (a gap, \
-other targets, an incomplete scan), the finding is `not seen`, not `gone`. Compare scans with the same options: a \
-report does not record whether ordinary secrets or passwords were skipped.
+other targets, an incomplete scan), the finding is `not seen`, not `gone`. Compare scans with the same options: they are \
+not compared.
 
 Examples:
   keyradius report diff main.json branch.json

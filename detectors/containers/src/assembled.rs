@@ -40,12 +40,12 @@ pub(crate) struct Assembled;
 static ABOUT: About = About {
     id: "assembled",
     title: "base64 between other text",
-    detects: "PEM and base64 of DER keys, PKCS#12 and OpenSSH keys, and OpenPGP armor with other text before, after or between the lines: \
-              timestamps, line numbers, quotes of mail, terminal colours and cursor moves, records of JSON logs and \
+    detects: "PEM and base64 of DER keys, PKCS#12 and OpenSSH keys, and OpenPGP armor with other text before, after or \
+              between the lines: timestamps, line numbers, quotes of mail, terminal colours and cursor moves, records of JSON logs and \
               terminal recordings, markup, cells, assignments, separators of any kind, and several layers of escapes.",
     blind_to: "Structures that state no length (PKCS#12 with indefinite lengths, PEM encrypted as in RFC 1421), and \
-               OpenPGP armor without a checksum. Lines of different lengths with letters and digits directly beside them. Separators of more than \
-               96 bytes that contain letters or digits as long as a line. URL-safe digits.",
+               OpenPGP armor without a checksum. Lines of different lengths with letters and digits directly beside \
+               them. Separators of more than 96 bytes that contain letters or digits as long as a line. URL-safe digits.",
     respond: "Whoever reads the log, the recording or the document can read the key. Replace it, and remove the text.",
     references: &["RFC 7468", "ECMA-48", "asciicast v2 file format"],
 };
