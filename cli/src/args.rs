@@ -411,8 +411,7 @@ Which keys are folded to one line in the report for a person [default: dir; none
   file  keys of the same roles in one file, after the first three
   dir   keys of the same roles in one directory, after the first three
   none  no keys
-Of a file in a git history, the first key is shown: the others are usually other versions. Other formats list all \
-keys.";
+Of a file in a git history, only the keys of one version are shown. Other formats list all keys.";
 
 const FAIL_ON_HELP: &str = "\
 Exit 1 for these findings [default: any]:

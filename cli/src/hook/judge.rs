@@ -128,6 +128,11 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
     let (mut findings, mut tokens) = (judgement.findings, judgement.secrets);
     // A hook checks for added private keys, not for trust in the keys of others.
     findings.retain(|finding| finding.private);
+    for finding in &mut findings {
+        // Whoever commits a key decides how its place looks.
+        finding.severity = finding.threshold();
+        finding.limited = 0;
+    }
     let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy) };
 
     let verdict = policy.allow.judge(&findings, &tokens, &[], &policy.here, policy.today, false);

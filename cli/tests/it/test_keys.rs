@@ -118,3 +118,34 @@ fn keys_of_the_same_roles_in_one_directory_are_folded() {
     assert_eq!(places(&["scan", "-v"]).0, 10);
     assert_eq!(shop.run(&["scan", "--format", "json"]).json()["findings"].as_array().map(Vec::len), Some(10));
 }
+
+#[test]
+fn keys_of_a_history_are_folded_by_directory_and_by_version() {
+    let shop = Workshop::new("folded-history");
+    let git = |args: &[&str]| {
+        let done = std::process::Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+            .args(args)
+            .current_dir(shop.path())
+            .output()
+            .expect("git");
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(&["init", "-q", "."]);
+    for number in 1..=6 {
+        shop.file(&format!("a/b/{number}.pem"), key_pem(number));
+    }
+    shop.file("two.pem", key_pem(7) + &key_pem(8));
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "One"]);
+    for number in 9..=11 {
+        shop.file("made.pem", key_pem(number));
+        git(&["add", "."]);
+        git(&["commit", "-q", "-m", "Again"]);
+    }
+    let ran = shop.run(&["scan", ".git"]);
+    // Three of the directory; both of one file; of the versions of another, one.
+    assert_eq!(ran.stdout.matches("\n  at    ").count(), 6, "{ran:?}");
+    assert!(ran.stdout.contains("3 more keys in a/b: purpose unknown"), "{ran:?}");
+    assert!(ran.stdout.contains("2 more keys in made.pem: purpose unknown"), "{ran:?}");
+}

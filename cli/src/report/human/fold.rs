@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use keyradius_judgement::Tier;
 
-use super::super::model::{Finding, Tenths};
+use super::super::model::{Finding, Place, Tenths, Word};
 use crate::choice::Group;
 use crate::report::words;
 
@@ -21,6 +21,8 @@ const GROUPS: usize = 1 << 14;
 pub(super) struct Folds {
     by: Group,
     groups: BTreeMap<Key, Fold>,
+    /// Files of a git history: the first object of each that was shown.
+    versions: BTreeMap<Key, Word>,
 }
 
 /// What findings of one group have in common: where they are, and what they are.
@@ -41,17 +43,32 @@ struct Fold {
 
 impl Folds {
     pub(super) fn new(by: Group) -> Self {
-        Self { by, groups: BTreeMap::new() }
+        Self { by, groups: BTreeMap::new(), versions: BTreeMap::new() }
     }
 
     /// Counts a finding. Returns whether it is to be shown.
     pub(super) fn shows(&mut self, finding: &Finding) -> bool {
-        let Some((key, most)) = self.key(finding) else { return true };
-        if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
+        let Some(first) = finding.occurrences.first().filter(|_| self.by != Group::None) else { return true };
+        let roles: Vec<&str> = finding.roles.iter().map(|role| role.title.as_str()).collect();
+        let key = |place: &str| Key { place: place.to_owned(), what: roles.join(", ") };
+        let file = without_object(&first.place);
+        // Another version of a file in a history is the same thing made again.
+        let object = first.git.as_ref().map(|git| &git.object);
+        let shown = self.versions.get(&key(&file));
+        let is_version = object.zip(shown).is_some_and(|(object, shown)| object != shown);
+        if let Some(object) = object.filter(|_| shown.is_none() && self.versions.len() < GROUPS) {
+            self.versions.insert(key(&file), object.clone());
+        }
+        let group = key(match self.by {
+            Group::Dir if !is_version => directory(&file),
+            _ => &file,
+        });
+        let most = if is_version { 0 } else { SHOWN };
+        if self.groups.len() >= GROUPS && !self.groups.contains_key(&group) {
             return true;
         }
         let severity = finding.severity;
-        let fold = self.groups.entry(key).or_insert(Fold { shown: 0, more: 0, high: severity, low: severity });
+        let fold = self.groups.entry(group).or_insert(Fold { shown: 0, more: 0, high: severity, low: severity });
         if fold.shown < most {
             fold.shown += 1;
             return true;
@@ -62,22 +79,6 @@ impl Folds {
         fold.more += 1;
         fold.low = fold.low.min(severity);
         false
-    }
-
-    /// The group of a finding, and how many of it are shown.
-    fn key(&self, finding: &Finding) -> Option<(Key, usize)> {
-        let first = finding.occurrences.first()?;
-        let file = first.place.counted_in();
-        // Versions of one file in a history are one thing that was made again and again.
-        let versions = first.git.as_ref().is_some_and(|git| git.path.is_some());
-        let place = match self.by {
-            Group::None => return None,
-            Group::Dir if !versions => directory(file),
-            Group::Dir | Group::File => file,
-        };
-        let roles: Vec<&str> = finding.roles.iter().map(|role| role.title.as_str()).collect();
-        let what = roles.join(", ");
-        Some((Key { place: place.to_owned(), what }, if versions { 1 } else { SHOWN }))
     }
 
     /// One line for each group with more findings than were shown, the most severe first.
@@ -116,8 +117,8 @@ struct Directory {
 
 impl Tests {
     pub(super) fn add(&mut self, finding: &Finding, reason: &str) {
-        let file = finding.occurrences.first().map_or("", |first| first.place.counted_in());
-        let name = directory(file);
+        let file = finding.occurrences.first().map(|first| without_object(&first.place)).unwrap_or_default();
+        let name = directory(&file);
         if let Some(known) = self.directories.get_mut(name) {
             known.count += 1;
             known.severity = known.severity.max(finding.severity);
@@ -143,6 +144,14 @@ impl Tests {
         };
         (directories.into_iter().map(line).collect(), self.more)
     }
+}
+
+/// The file in which lines are counted, without the object of a git history that contains it.
+fn without_object(place: &Place) -> String {
+    let (path, file) = (place.printable_path(), place.counted_in());
+    let inside = file.strip_prefix(&*path).unwrap_or_default();
+    let inside = inside.find('!').and_then(|at| inside.get(at..)).unwrap_or_default();
+    format!("{path}{inside}")
 }
 
 /// The directory of a file, or of a member of an archive.
