@@ -13,7 +13,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use keyradius_core::budget::Limits;
 use keyradius_git::History;
 
-use crate::choice::{FailOn, Group, Only, Tests, TestsFail};
+use crate::choice::{self, FailOn, Group, Only, Tests, TestsFail};
 use crate::report::Format;
 use crate::units;
 
@@ -244,6 +244,10 @@ pub(crate) struct OutArgs {
     #[arg(long, value_enum, value_name = "BY", hide_short_help = true, hide_possible_values = true,
           help_heading = "Output", long_help = GROUP_HELP)]
     pub(crate) group: Option<Group>,
+    /// Show findings of this severity or more, from 0.0 to 10.0; JSON and other formats have all
+    #[arg(long, value_name = "N", value_parser = choice::severity, hide_short_help = true, help_heading = "Output",
+          long_help = MIN_SEVERITY_HELP)]
+    pub(crate) min_severity: Option<i32>,
     /// When to use colour: `auto`, `always` or `never`
     #[arg(
         long,
@@ -412,6 +416,10 @@ Which keys are folded to one line in the report for a person [default: dir; none
   dir   keys of the same roles in one directory, after the first three
   none  no keys
 Of a file in a git history, only the keys of one version are shown. Other formats list all keys.";
+
+const MIN_SEVERITY_HELP: &str = "\
+Show findings of this severity or more in the report for a person, from 0.0 to 10.0. The others are counted at the end.
+Exit status, counts and all other formats are the same as without this option.";
 
 const FAIL_ON_HELP: &str = "\
 Exit 1 for these findings [default: any]:

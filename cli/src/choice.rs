@@ -96,12 +96,9 @@ impl FailOn {
             "t2" => Self::Tier(Tier::T2),
             "t3" => Self::Tier(Tier::T3),
             "t4" => Self::Tier(Tier::T4),
-            number => units::decimal(number)
-                .filter(|(_, thousandths)| thousandths % 100 == 0)
-                .and_then(|(whole, thousandths)| i32::try_from(whole.checked_mul(10)? + thousandths / 100).ok())
-                .filter(|tenths| *tenths <= 100)
+            number => severity(number)
                 .map(Self::Severity)
-                .ok_or("expected any, signing, none, T0 to T4, or a severity from 0.0 to 10.0")?,
+                .map_err(|_| "expected any, signing, none, T0 to T4, or a severity from 0.0 to 10.0")?,
         })
     }
 
@@ -142,6 +139,15 @@ impl FailOn {
             Self::Severity(tenths) => finding.severity >= tenths,
         }
     }
+}
+
+/// Parses a severity, such as `7` or `7.5`, in tenths.
+pub(crate) fn severity(text: &str) -> Result<i32, String> {
+    let tenths = units::decimal(text)
+        .filter(|(_, thousandths)| thousandths % 100 == 0)
+        .and_then(|(whole, thousandths)| i32::try_from(whole.checked_mul(10)? + thousandths / 100).ok())
+        .filter(|tenths| *tenths <= 100);
+    tenths.ok_or_else(|| "expected a severity from 0.0 to 10.0".to_owned())
 }
 
 #[cfg(test)]

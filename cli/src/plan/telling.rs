@@ -114,6 +114,7 @@ pub(super) fn output_and_look(args: OutArgs, around: &Surroundings) -> Result<(O
         public: args.show_public,
         tests: args.tests.unwrap_or(if args.verbose > 0 { Tests::Show } else { Tests::Fold }),
         group: args.group.unwrap_or(if args.verbose > 0 { Group::None } else { Group::Dir }),
+        min_severity: args.min_severity.unwrap_or_default(),
         width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
     };
     Ok((output, look))

@@ -20,6 +20,8 @@ pub(crate) struct Look {
     pub(crate) tests: Tests,
     /// Which keys are folded.
     pub(crate) group: Group,
+    /// Findings below this severity (in tenths) are only counted.
+    pub(crate) min_severity: i32,
     /// Width in columns.
     pub(crate) width: usize,
 }

@@ -26,10 +26,6 @@ impl<T> Records<T> {
         self.count
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// The record at an index, counted from 0.
     pub(crate) fn get(&self, index: usize) -> Option<T> {
         (self.tell)(index)

@@ -4,7 +4,7 @@ use crate::hook::repo::Repo;
 use crate::workshop::{Ran, Workshop, key_pem};
 
 /// The examples that npm and GitHub published with their checksums, in parts.
-fn npm() -> String {
+pub(crate) fn npm() -> String {
     ["npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf", "0LsakP"].concat()
 }
 

@@ -1,6 +1,6 @@
 //! Keys for tests, and findings that are folded: what is shown, what is counted, what fails.
 
-use crate::workshop::{Workshop, key_pem};
+use crate::workshop::{Ran, Workshop, key_pem};
 
 /// A CA whose name says that it is for tests, made by openssl, in a place for tests: `tests/pki/NAME.key` and `.pem`.
 fn ca(shop: &Workshop, folder: &str, name: &str, subject: &str) {
@@ -117,6 +117,26 @@ fn keys_of_the_same_roles_in_one_directory_are_folded() {
     assert_eq!(places(&["scan", "--group", "none"]).0, 10);
     assert_eq!(places(&["scan", "-v"]).0, 10);
     assert_eq!(shop.run(&["scan", "--format", "json"]).json()["findings"].as_array().map(Vec::len), Some(10));
+}
+
+#[test]
+fn findings_below_a_severity_are_counted() {
+    let shop = Workshop::new("min-severity");
+    shop.file("a.pem", key_pem(1));
+    ca(&shop, "pki", "root", "/CN=Acme Root");
+    shop.file("token.txt", crate::secrets::npm());
+    let all = shop.run(&["scan", "--no-config"]);
+    let shown = |ran: &Ran| ran.stdout.matches("\n  at    ").count();
+    assert_eq!(shown(&all), 2, "{all:?}");
+    assert!(!all.stdout.contains("Not shown"), "{all:?}");
+    let some = shop.run(&["scan", "--no-config", "--min-severity", "6"]);
+    assert_eq!(shown(&some), 1, "{some:?}");
+    assert!(some.stdout.contains("Not shown: 1 key and 1 ordinary secret below 6.0 (--min-severity)"), "{some:?}");
+    assert_eq!(some.code, all.code);
+    let json = shop.run(&["scan", "--no-config", "--min-severity", "9.9", "--format", "json"]);
+    assert_eq!(json.json()["findings"].as_array().map(Vec::len), Some(2));
+    let wrong = shop.run(&["scan", "--min-severity", "11"]);
+    assert!(wrong.stderr.contains("expected a severity from 0.0 to 10.0"), "{wrong:?}");
 }
 
 #[test]

@@ -171,13 +171,19 @@ fn expiry(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
     }
 }
 
+/// Prefixes of the refs that GitHub, Gitea and Forgejo; GitLab; Gerrit keep for what is proposed for a branch.
+const REQUESTS: [&str; 3] = ["refs/pull/", "refs/merge-requests/", "refs/changes/"];
+
 fn where_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
     let places = if facts.key.private.is_empty() { &facts.key.related } else { &facts.key.private };
-    let pushed = places.iter().filter_map(|o| o.git.as_deref()).any(|git| {
-        git.reach == Reach::Refs && (!git.tags.is_empty() || git.branches.iter().any(|branch| branch.contains('/')))
-    });
-    if pushed {
+    // A ref that is neither a branch nor a tag has its full name.
+    let requested = |name: &str| REQUESTS.iter().any(|prefix| name.starts_with(prefix));
+    let remote = |name: &String| name.contains('/') && !name.starts_with("refs/");
+    let mut reachable = places.iter().filter_map(|o| o.git.as_deref()).filter(|git| git.reach == Reach::Refs);
+    if reachable.clone().any(|git| !git.tags.is_empty() || git.branches.iter().any(remote)) {
         add(3, "in the history of a remote branch or a tag");
+    } else if reachable.any(|git| git.branches.iter().any(|name| requested(name))) {
+        add(3, "in the history of a pull request or a change under review");
     }
     let mut paths: Vec<_> = places.iter().map(|o| o.origin.location()).collect();
     paths.sort();

@@ -58,11 +58,17 @@ fn named(facts: &Facts<'_>, words: &TestWords) -> Option<String> {
     let is_test = |text: &str| Words::of(text).has_any(&words.names) || words.in_place(text);
     let mut certificates = facts.key.certificates().peekable();
     if let Some(first) = certificates.peek() {
-        let first = first.subject.clone();
+        let name = if is_test(&first.subject) { &first.subject } else { &first.issuer };
+        let first = brief(name, is_test);
         return certificates.all(|facts| is_test(&facts.subject) || is_test(&facts.issuer)).then_some(first);
     }
     let labels = facts.key.private.iter().flat_map(|place| &place.material.labels);
     labels.map(|label| &label.text).find(|text| is_test(text)).cloned()
+}
+
+/// The attribute of a subject that says that it is for tests, such as `O=Test CA`; the subject if none does alone.
+fn brief(subject: &str, is_test: impl Fn(&str) -> bool) -> String {
+    subject.split(", ").find(|attribute| is_test(attribute)).unwrap_or(subject).to_owned()
 }
 
 /// The name of the cryptographic library that has a place in its read-only data.

@@ -107,13 +107,16 @@ impl Refs {
         refs
     }
 
-    /// Branches, remote branches and tags by their short names, with their targets.
+    /// Branches, remote branches and tags by their short names, and all other refs but the stash by their full names,
+    /// with their targets.
     pub(crate) fn named(&self) -> impl Iterator<Item = (Named, &str, ObjectId)> {
-        self.by_name.iter().filter(|(name, _)| !self.symbolic.contains(*name)).filter_map(|(name, id)| {
+        let direct = |name: &str| name != "refs/stash" && !self.symbolic.contains(name);
+        self.by_name.iter().filter(move |(name, _)| direct(name)).map(|(name, id)| {
             let tag = name.strip_prefix("refs/tags/").map(|short| (Named::Tag, short));
             let local = name.strip_prefix("refs/heads/").map(|short| (Named::Branch, short));
             let remote = name.strip_prefix("refs/remotes/").map(|short| (Named::Branch, short));
-            tag.or(local).or(remote).map(|(kind, short)| (kind, short, *id))
+            let (kind, short) = tag.or(local).or(remote).unwrap_or((Named::Other, name));
+            (kind, short, *id)
         })
     }
 
@@ -222,6 +225,8 @@ impl Refs {
 pub(crate) enum Named {
     Branch,
     Tag,
+    /// A pull request, a note, a replacement: any ref with another prefix.
+    Other,
 }
 
 enum Target {
@@ -342,6 +347,7 @@ mod tests {
             write("refs/remotes/origin/main", text(6));
             write("refs/remotes/origin/HEAD", "ref: refs/remotes/origin/main\n".into());
             write("refs/stash", text(7));
+            write("refs/pull/7/head", text(5));
             write("ORIG_HEAD", text(8));
             write("FETCH_HEAD", format!("{}\tnot-for-merge\tbranch\n{}\n", text(9), text(10)));
             write("worktrees/w/HEAD", text(11));
@@ -358,6 +364,7 @@ mod tests {
             let expected = [
                 (Named::Branch, "feature/x", id(format, 5)),
                 (Named::Branch, "main", id(format, 4)),
+                (Named::Other, "refs/pull/7/head", id(format, 5)),
                 (Named::Branch, "origin/main", id(format, 6)),
                 (Named::Tag, "v1", id(format, 2)),
             ];

@@ -28,7 +28,8 @@ pub struct Provenance {
     pub at_head: bool,
     /// Its reachability.
     pub reach: Reach,
-    /// Branches and remote branches whose history has the introducing commit, sorted.
+    /// Branches and remote branches whose history has the introducing commit, sorted. If neither they nor a tag have it,
+    /// other refs by their full names (`refs/pull/7/head`).
     pub branches: Arc<[String]>,
     /// Tags whose history has the introducing commit, sorted.
     pub tags: Arc<[String]>,

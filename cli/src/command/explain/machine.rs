@@ -45,6 +45,12 @@ pub(super) fn topic(topic: Topic<'_>) -> Value {
                 "playbook": Playbook::of(&role.id).as_ref().map(playbook),
             })
         }
+        Topic::Tier(tier) => json!({
+            "schema": SCHEMA,
+            "kind": "tier",
+            "id": tier.id(),
+            "title": super::pages::tier(tier),
+        }),
         Topic::Rule(rule) => json!({
             "schema": SCHEMA,
             "kind": "rule",
@@ -99,6 +105,7 @@ pub(super) fn list(shelf: &Shelf) -> Value {
             let kind = match topic {
                 Topic::Format(_) => "detector",
                 Topic::Role(_) => "role",
+                Topic::Tier(_) => "tier",
                 Topic::Rule(_) => "rule",
                 Topic::KeyRule(_) => "key_rule",
                 Topic::Secret(_) => "secret",

@@ -1,4 +1,4 @@
-//! `keyradius explain`: explain a role, a rule, a detector or a finding, and what to do.
+//! `keyradius explain`: explain a role, a tier, a rule, a detector or a finding, and what to do.
 
 mod finding;
 mod machine;
@@ -6,9 +6,9 @@ mod pages;
 
 use keyradius_core::seam::About;
 use keyradius_detectors::{CONTAINERS, DETECTORS, SECRETS, UNWRAPPERS};
-use keyradius_judgement::Tables;
 use keyradius_judgement::rules::{KeyRule, Rule, Rules};
 use keyradius_judgement::tables::Role;
+use keyradius_judgement::{Tables, Tier};
 use keyradius_secrets::{Format, formats as secret_formats};
 use serde_json::Value;
 
@@ -61,10 +61,14 @@ struct Told {
 enum Topic<'a> {
     Format(&'a About),
     Role(&'a Role),
+    Tier(Tier),
     Rule(&'a Rule),
     KeyRule(&'a KeyRule),
     Secret(&'a Format),
 }
+
+/// The tiers, the widest first.
+const TIERS: [Tier; 5] = [Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4];
 
 /// Everything that can be explained without a report.
 struct Shelf {
@@ -87,10 +91,11 @@ impl Shelf {
     fn topics(&self) -> impl Iterator<Item = (&str, &str, Topic<'_>)> {
         let formats = self.formats.iter().map(|about| (about.id, about.title, Topic::Format(about)));
         let roles = self.tables.roles().map(|role| (role.id.as_str(), role.title.as_str(), Topic::Role(role)));
+        let tiers = TIERS.iter().map(|tier| (tier.id(), pages::tier(*tier), Topic::Tier(*tier)));
         let rules = self.rules.rules().map(|rule| (rule.id.as_str(), rule.title.as_str(), Topic::Rule(rule)));
         let keys = self.rules.key_rules().map(|rule| (rule.id.as_str(), rule.title.as_str(), Topic::KeyRule(rule)));
         let secrets = self.secrets.iter().map(|format| (format.id, format.title, Topic::Secret(format)));
-        roles.chain(rules).chain(keys).chain(formats).chain(secrets)
+        roles.chain(tiers).chain(rules).chain(keys).chain(formats).chain(secrets)
     }
 
     /// Finds a topic by id or title, in any spelling. The error suggests the nearest id.
@@ -105,7 +110,7 @@ impl Shelf {
             return Ok(topic);
         }
         let ids = self.topics().map(|(id, _, _)| id);
-        let otherwise = "`keyradius explain` lists all roles, rules and detectors";
+        let otherwise = "`keyradius explain` lists all roles, tiers, rules and detectors";
         Err(Failure::new(format!("unknown topic {:?}", words::escape(asked))).hint(suggest::hint(&id, ids, otherwise)))
     }
 }
@@ -133,6 +138,7 @@ mod tests {
             ("trusts public key", "TRUSTS-PUBLIC-KEY: "),
             ("KEY-BOOT-ROOT", "KEY-BOOT-ROOT: Private key of secure boot"),
             ("a key file where hardware is mandatory", "HSM-REQUIRED: "),
+            ("t1", "T1: a whole population of verifiers\n\nWhat it means\n  "),
             ("npm-token", "npm-token: npm token\n\nWhat it opens\n  "),
         ] {
             let page = pages::page(shelf.find(asked).expect(asked));

@@ -21,6 +21,7 @@ pub(super) fn page(topic: Topic<'_>) -> String {
     match topic {
         Topic::Format(about) => format_page(about),
         Topic::Role(role) => role_page(role),
+        Topic::Tier(tier) => tier_page(tier),
         Topic::Rule(rule) => rule_page(rule),
         Topic::KeyRule(rule) => key_rule_page(rule),
         Topic::Secret(format) => secret_page(format),
@@ -34,6 +35,7 @@ pub(super) fn list(shelf: &Shelf) -> String {
     for (id, title, topic) in shelf.topics() {
         let due = match topic {
             Topic::Role(_) => "Roles: what a key is for",
+            Topic::Tier(_) => "Tiers: who must act before verifiers reject what a key signs",
             Topic::Rule(_) => "Rules: how keys are kept and trusted",
             Topic::KeyRule(_) => "Rules: keys by role, in SARIF",
             Topic::Format(_) => "Detectors and unwrappers",
@@ -112,6 +114,20 @@ fn role_page(role: &Role) -> String {
     if let Some(book) = Playbook::of(&role.id) {
         playbook(&mut page, &book);
     }
+    page
+}
+
+fn tier_page(tier: Tier) -> String {
+    let mut page = format!("{}: {}\n", tier.id(), self::tier(tier));
+    section(
+        &mut page,
+        "What it means",
+        "The tier of a key says who must act before verifiers reject what it signs: T0 is the widest, T4 the narrowest. \
+        A role that is only possible never widens it: the report then adds \"perhaps\" and the wider tier.",
+    );
+    let tables = super::Tables::built_in();
+    let roles: Vec<&str> = tables.roles().filter(|role| role.tier == tier).map(|role| role.id.as_str()).collect();
+    section(&mut page, "Roles of this tier", &roles.join(", "));
     page
 }
 

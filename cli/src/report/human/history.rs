@@ -10,6 +10,9 @@ use crate::report::words;
 /// Branches or tags named in one line; further ones are only counted.
 const NAMED: usize = 3;
 
+/// Branches that are named first: the usual names of a default branch.
+const TRUNKS: [&str; 4] = ["main", "master", "origin/main", "origin/master"];
+
 /// Since when the key has been exposed, by whom, and on which branches and tags; `None` if the exposure is unknown.
 pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
     let exposure = finding.exposure.as_ref()?;
@@ -21,7 +24,12 @@ pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
         .find(|commit| commit.commit_date.as_deref() == Some(exposure.first_seen.as_str()));
     parts.extend(first.map(|commit| format!("by {}", escape(&commit.author))));
     for (what, many, names) in [
-        ("branch", "branches", histories().flat_map(|git| &git.branches).collect::<Vec<_>>()),
+        (
+            "branch",
+            "branches",
+            histories().flat_map(|git| &git.branches).filter(|name| !is_full(name)).collect::<Vec<_>>(),
+        ),
+        ("other ref", "other refs", histories().flat_map(|git| &git.branches).filter(|name| is_full(name)).collect()),
         ("tag", "tags", histories().flat_map(|git| &git.tags).collect::<Vec<_>>()),
     ] {
         parts.extend(some(what, many, names, verbose));
@@ -32,9 +40,14 @@ pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
     Some(parts.join(" · "))
 }
 
+/// Whether the name is that of a ref that is neither a branch nor a tag: such names are full.
+fn is_full(name: &Text) -> bool {
+    name.as_str().starts_with("refs/")
+}
+
 /// A count with names, such as `in 2 tags (v1, v2)`; `None` if there are no names.
 fn some(one: &str, many: &str, mut names: Vec<&Text>, verbose: bool) -> Option<String> {
-    names.sort();
+    names.sort_by_key(|name| (!TRUNKS.contains(&name.as_str()), name.as_str()));
     names.dedup();
     let shown = if verbose { names.len() } else { NAMED };
     let mut list: Vec<String> = names.iter().take(shown).map(|name| escape(name)).collect();

@@ -38,26 +38,32 @@ const INDENT: usize = 8;
 /// Writes the report.
 pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page { text: String::new(), begun: false, paint: Paint::new(look), look, out };
+    let shown = |finding: &Finding| finding.severity.get() >= look.min_severity;
     let serious = |signing| {
-        move |finding: &Finding| !is_note(finding) && finding.for_tests.is_none() && finding.signing == signing
+        move |finding: &Finding| {
+            shown(finding) && !is_note(finding) && finding.for_tests.is_none() && finding.signing == signing
+        }
     };
+    let note = |finding: &Finding| shown(finding) && is_note(finding);
     page.findings("Signing keys", report.findings.iter().filter(serious(true)))?;
     page.findings("Other keys", report.findings.iter().filter(serious(false)))?;
-    let tests = report.findings.iter().filter(|finding| !is_note(finding) && finding.for_tests.is_some());
+    let is_test = |finding: &Finding| shown(finding) && !is_note(finding) && finding.for_tests.is_some();
+    let tests = report.findings.iter().filter(is_test);
     match look.tests {
         Tests::Show => page.findings("Keys for tests", tests)?,
         Tests::Fold => page.folded_tests(tests)?,
         Tests::Hide => {}
     }
-    page.findings("Notes", report.findings.iter().filter(is_note))?;
+    page.findings("Notes", report.findings.iter().filter(note))?;
     if look.verbose {
-        page.findings("Allowed", report.allowed.iter())?;
+        page.findings("Allowed", report.allowed.iter().filter(shown))?;
     }
     page.public(&report.public);
     page.secrets("Ordinary secrets", &report.secrets)?;
     if look.verbose {
         page.secrets("Ordinary secrets, allowed", &report.allowed_secrets)?;
     }
+    page.less_severe(report);
     page.skipped(report);
     page.flush()
 }
@@ -302,6 +308,26 @@ impl Page<'_> {
         let topics: Vec<String> = topics.iter().map(|topic| format!("keyradius explain {}", escape(topic))).collect();
         let line = self.paint.dim(&format!("{} · {}", escape(&finding.id), topics.join(" · ")));
         self.field_line("id", &line);
+    }
+
+    /// Counts what is below the severity that the user asked for.
+    fn less_severe(&mut self, report: &Report) {
+        let least = self.look.min_severity;
+        if least == 0 {
+            return;
+        }
+        let keys = report.findings.iter().filter(|finding| finding.severity.get() < least).count() as u64;
+        let secrets = report.secrets.iter().filter(|secret| secret.severity.get() < least).count() as u64;
+        let counts = [(keys, "key", "keys"), (secrets, "ordinary secret", "ordinary secrets")];
+        let told: Vec<String> = counts
+            .iter()
+            .filter(|count| count.0 > 0)
+            .map(|(count, one, many)| words::plural(*count, one, many))
+            .collect();
+        if !told.is_empty() {
+            let severity = format!("{}.{}", least / 10, least % 10);
+            self.heading(&format!("Not shown: {} below {severity} (--min-severity)", told.join(" and ")));
+        }
     }
 
     fn public(&mut self, groups: &[Public]) {

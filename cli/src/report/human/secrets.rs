@@ -10,12 +10,14 @@ use crate::report::words::{self, escape};
 impl Page<'_> {
     /// Writes the section of ordinary secrets.
     pub(super) fn secrets(&mut self, title: &str, secrets: &Records<Secret>) -> io::Result<()> {
-        if secrets.is_empty() {
+        let least = self.look.min_severity;
+        let shown = || secrets.iter().filter(|secret| secret.severity.get() >= least);
+        if shown().next().is_none() {
             return Ok(());
         }
         self.heading(title);
-        let column = secrets.iter().map(|secret| secret.rule.chars().count()).max().unwrap_or(0).min(self.look.width);
-        for secret in secrets.iter() {
+        let column = shown().map(|secret| secret.rule.chars().count()).max().unwrap_or(0).min(self.look.width);
+        for secret in shown() {
             let severity = self.paint.severity(secret.severity);
             let Some(first) = secret.occurrences.first() else { continue };
             let text = printed(&first.place, first.encoding);

@@ -314,11 +314,10 @@ fn read_changes(output: &[u8], commits: &mut BTreeMap<String, Commit>) {
     }
 }
 
-/// The names of branches and of tags whose history contains a commit, in short form, sorted.
-pub(crate) fn containing(repo: &Repo, commit: &str) -> [Vec<String>; 2] {
-    let below = ["refs/heads", "refs/remotes", "refs/tags"];
+/// The names of branches and of tags whose history contains a commit, in short form, and those of other refs, sorted.
+pub(crate) fn containing(repo: &Repo, commit: &str) -> [Vec<String>; 3] {
     let format = "--format=%(symref) %(refname)";
-    let lines = repo.git(&[&["for-each-ref", format, "--contains", commit][..], &below].concat());
+    let lines = repo.git(&["for-each-ref", format, "--contains", commit]);
     // A symbolic ref (`origin/HEAD`) is another name of a branch, not another branch.
     let names: Vec<&str> = lines.lines().filter_map(|line| line.strip_prefix(' ')).collect();
     let short = |prefixes: &[&str]| {
@@ -330,5 +329,12 @@ pub(crate) fn containing(repo: &Repo, commit: &str) -> [Vec<String>; 2] {
         short.sort();
         short
     };
-    [short(&["refs/heads/", "refs/remotes/"]), short(&["refs/tags/"])]
+    let known = ["refs/heads/", "refs/remotes/", "refs/tags/", "refs/stash"];
+    let mut others: Vec<String> = names
+        .iter()
+        .filter(|name| !known.iter().any(|prefix| name.starts_with(prefix)))
+        .map(|name| (*name).to_owned())
+        .collect();
+    others.sort();
+    [short(&["refs/heads/", "refs/remotes/"]), short(&["refs/tags/"]), others]
 }

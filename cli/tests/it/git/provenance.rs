@@ -16,7 +16,7 @@ struct Archive<'a> {
     repo: &'a Repo,
     history: History,
     commits: BTreeMap<String, Value>,
-    branches: BTreeMap<String, [Vec<String>; 2]>,
+    branches: BTreeMap<String, [Vec<String>; 3]>,
     /// Reachable objects, best first.
     reachable: Vec<(Reach, BTreeSet<String>)>,
 }
@@ -48,20 +48,25 @@ impl<'a> Archive<'a> {
         self.commits.entry(id.clone()).or_insert_with(read).clone()
     }
 
-    /// Branches and tags whose history contains it.
-    fn containing(&mut self, id: &str) -> [Vec<String>; 2] {
+    /// Branches, tags and other refs whose history contains it.
+    fn containing(&mut self, id: &str) -> [Vec<String>; 3] {
         let ask = || containing(self.repo, id);
         self.branches.entry(id.to_owned()).or_insert_with(ask).clone()
     }
 
     /// The expected report on a blob at a path.
     fn place(&mut self, truth: &Truth) -> Value {
-        // The branches and tags of a place are those with any commit that added it there.
-        let (mut branches, mut tags) = (BTreeSet::new(), BTreeSet::new());
+        // The branches and tags of a place are those with any commit that added it there; other refs are named if there
+        // is neither.
+        let (mut branches, mut tags, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for id in &truth.everywhere {
-            let [some_branches, some_tags] = self.containing(id);
+            let [some_branches, some_tags, some_others] = self.containing(id);
             branches.extend(some_branches);
             tags.extend(some_tags);
+            others.extend(some_others);
+        }
+        if branches.is_empty() && tags.is_empty() {
+            branches = others;
         }
         let (introduced, removed) = (truth.introduced.first(), truth.removed.first());
         json!({
@@ -117,7 +122,8 @@ fn pathless(archive: &mut Archive<'_>, hit: &Hit) -> Option<String> {
         expected["introduced"] = Value::Null;
     }
     if hit.kind == "commit" {
-        let [branches, tags] = archive.containing(object);
+        let [branches, tags, others] = archive.containing(object);
+        let branches = if branches.is_empty() && tags.is_empty() { others } else { branches };
         expected["introduced"] = archive.commit(Some(object));
         expected["branches"] = branches.into();
         expected["tags"] = tags.into();

@@ -1,4 +1,4 @@
-//! Finds the branches and tags that have a commit in their history.
+//! Finds the branches, tags and other refs that have a commit in their history.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use crate::refs::Named;
 /// Maximum number of names of branches and tags that are reported for all places of one history.
 const MOST_NAMES: usize = 1 << 19;
 
-/// The branches and tags that contain some commits.
+/// The branches and tags that contain some commits. If there are none, `branches` has the other refs by their full names
+/// (`refs/pull/7/head`): hosting sites keep a ref for each pull request, so they would drown the branches.
 #[derive(Clone, Default)]
 pub(super) struct Containing {
     pub(super) branches: Arc<[String]>,
@@ -50,22 +51,26 @@ impl History {
                     |(_, _, node): &(Named, String, Node)| words.get(*node as usize).is_some_and(|w| w & 1 << bit != 0);
                 let mut refs: Vec<u32> =
                     (0..).zip(&self.refs).filter(|(_, named)| has(named)).map(|(number, _)| number).collect();
+                let is_other = |number: &u32| matches!(self.refs.get(*number as usize), Some((Named::Other, ..)));
+                if !refs.iter().all(is_other) {
+                    refs.retain(|number| !is_other(number));
+                }
                 if refs.len() > most {
                     self.left_out.set(true);
                     refs.truncate(most);
                 }
-                let names = |tags: bool, refs: &[u32]| -> Arc<[String]> {
+                let names = |wanted: Named, refs: &[u32]| -> Arc<[String]> {
                     let named = refs.iter().filter_map(|number| self.refs.get(*number as usize));
-                    let mut names: Vec<String> = named
-                        .filter(|(kind, ..)| (*kind == Named::Tag) == tags)
-                        .map(|(_, name, _)| name.clone())
-                        .collect();
+                    let mut names: Vec<String> =
+                        named.filter(|(kind, ..)| *kind == wanted).map(|(_, name, _)| name.clone()).collect();
                     names.sort();
                     names.into()
                 };
-                let found = known
-                    .entry(refs)
-                    .or_insert_with_key(|refs| Containing { branches: names(false, refs), tags: names(true, refs) });
+                let found = known.entry(refs).or_insert_with_key(|refs| {
+                    let (branches, tags) = (names(Named::Branch, refs), names(Named::Tag, refs));
+                    let others = names(Named::Other, refs);
+                    Containing { branches: if others.is_empty() { branches } else { others }, tags }
+                });
                 out.push(found.clone());
             }
         }
