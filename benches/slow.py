@@ -8,7 +8,7 @@ and their ratio. Exits with 1 if the ratio is above 3 where it can be measured (
 Needs only the standard library. --literals also scans a megabyte of every short byte literal of the Rust sources below
 SOURCES, repeated: the anchors of detectors are among them. Prints those that need more than a second.
 """
-import argparse, base64, glob, hashlib, json, lzma, math, os, random, re, resource, shutil, struct, subprocess, sys, tempfile
+import argparse, base64, glob, hashlib, itertools, json, lzma, math, os, random, re, resource, shutil, struct, subprocess, sys, tempfile
 
 from memory import der, ed25519, pem
 
@@ -162,6 +162,11 @@ def rounds(unit):
     return lambda: iter(lambda: unit, None)
 
 
+def after(start, unit):
+    """A start, and one text repeated."""
+    return lambda: itertools.chain([start], itertools.repeat(unit))
+
+
 def each(make):
     """One part per number."""
     def parts():
@@ -289,6 +294,15 @@ INPUTS = {
     "bytes": rounds(b"\\x30\\x82\\x02\\x5c\\x02\\x01\\x00"),
     "percent": rounds(b"%2D%2D%2D%2D%2DBEGIN"),
     "mii": rounds(b"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw"),
+    "ec-starts": rounds(b"MHcCAQEEI"),
+    "jwe-headers": rounds(base64.urlsafe_b64encode(b'{"alg":"PBES2-HS256+A128KW","p')),
+    "jwe-headers-closed": rounds(base64.urlsafe_b64encode(b'{"alg":"PBES2-HS256+A128KW","p2c":1}') + b"."),
+    "dashes-in-utf-16": rounds("\u2d2d\u2d2d\u4245\u4947\u4e20".encode()),
+    "encodings-of-a-commit": after(b"tree ", b"\nencoding x"),
+    "pdf-open-dictionaries": after(b"%PDF-1.7\n", b"1 0 obj<<"),
+    "pdf-open-streams": after(b"%PDF-1.7\n", b"1 0 obj<<>>stream\n"),
+    "pdf-open-strings": after(b"%PDF-1.7\n", b"1 0 obj<<("),
+    "pdf-references": after(b"%PDF-1.7\n1 0 obj<</Type/Page/Contents[1 0 R]/Font<<", b"/a 1 0 R "),
     "xz-64-mib": xz_bombs,
     "scrypt": each(locked),
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::hush::hush;
+
 /// Exit codes, as documented in `keyradius scan --help`. They never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -72,15 +74,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// An error with a message and no hint.
+    /// An error with a message and no hint. Keys that the message quotes are left out.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: hush(&message.into()), hint: None }
     }
 
     /// Adds a hint: what to do next.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hush(&hint.into()));
         self
     }
 }

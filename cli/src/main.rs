@@ -11,6 +11,7 @@ mod confine;
 mod draft;
 mod exit;
 mod hook;
+mod hush;
 mod marks;
 mod moment;
 mod out;
@@ -43,7 +44,18 @@ fn main() -> ExitCode {
     out::silence_panics();
     let guard = Guard::raise();
     // Wrong usage and `--help` end here: clap prints and exits with 2 or 0.
-    let args = Args::try_parse().unwrap_or_else(|error| printable(error).exit());
+    let args = match Args::try_parse().map_err(printable) {
+        Ok(args) => args,
+        Err(error) => {
+            let told = error.render().to_string();
+            let hushed = hush::hush(&told);
+            if hushed == told {
+                error.exit();
+            }
+            out::people(hushed.trim_end());
+            return Exit::Failure.into();
+        }
+    };
     let result = std::panic::catch_unwind(|| run(args, guard)).unwrap_or_else(|_| Err(out::last_panic()));
     wipe_stack();
     match result {

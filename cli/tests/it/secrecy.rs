@@ -173,3 +173,42 @@ fn no_format_shows_a_secret() {
     let expected = ["dsa", "openpgp", "openssh", "pkcs1", "pkcs12", "pkcs8", "putty", "sec1"];
     assert_eq!(formats_found.iter().map(String::as_str).collect::<Vec<_>>(), expected, "a kind of key was not found");
 }
+
+/// A key pasted where a name belongs: what is wrong is said without it.
+#[test]
+fn no_error_shows_a_key() {
+    let shop = Workshop::new("secrecy-errors");
+    let body = base64(&[&MARKER[..], &odd(16)].concat());
+    let block = pem("PRIVATE KEY", &[&MARKER[..], &odd(80)].concat());
+    let quote = "'''";
+    for (number, config) in [
+        format!("[[allow]]\nkey = {quote}{block}{quote}\nreason = \"x\"\n"),
+        format!("[[allow]]\nkey = \"{body}\"\nreason = \"x\"\n"),
+        format!("[[allow]]\nfinding = {quote}{block}{quote}\nreason = \"x\"\n"),
+        format!("[[allow]]\npath = {quote}[{block}{quote}\nreason = \"x\"\n"),
+        format!("\"{body}\" = 3\n"),
+        format!("[scan]\njobs = {quote}{block}{quote}\n"),
+        format!("[scan]\nfail_on = \"{body}\"\n"),
+        format!("[[secret]]\nid = {quote}{block}{quote}\nregex = \"a\"\n"),
+        format!("[[secret]]\nid = \"x\"\nregex = {quote}({block}{quote}\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("{number}.toml");
+        shop.file(&name, &config);
+        hidden(&shop.run(&["scan", "--config", &name, "."]), &body, &config);
+    }
+    shop.file("known.tsv", format!("class\tlabel\n{body}\tx\n"));
+    hidden(&shop.run(&["scan", "--known-keys", "known.tsv", "."]), &body, "a class");
+    hidden(&shop.run(&["scan", "--fail-on", &body, "."]), &body, "an option");
+    hidden(&shop.run(&["scan", ".", &block]), &body, "an argument");
+    hidden(&shop.run(&["--", &block]), &body, "no command");
+}
+
+fn hidden(ran: &super::workshop::Ran, body: &str, what: &str) {
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.code, Some(2), "{what}");
+    // The first and the last line of a block have other bytes of the same start.
+    assert!(!told.contains(&body[..40]) && !told.contains(&body[4..44]), "{what}\n{told}");
+}

@@ -119,6 +119,32 @@ fn keys_of_the_same_roles_in_one_directory_are_folded() {
     assert_eq!(shop.run(&["scan", "--format", "json"]).json()["findings"].as_array().map(Vec::len), Some(10));
 }
 
+/// Anyone can put a key below `tests`, with a certificate that they make with it: neither makes a note of it.
+#[test]
+fn a_place_for_tests_makes_no_note() {
+    let shop = Workshop::new("test-places");
+    let openssl = |args: &[&str]| {
+        let made = std::process::Command::new("openssl").args(args).current_dir(shop.path()).output().expect("openssl");
+        assert!(made.status.success(), "{made:?}");
+    };
+    for folder in ["tests/a", "tests/b"] {
+        std::fs::create_dir_all(shop.path().join(folder)).expect("a folder");
+    }
+    let key = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    openssl(&[&key[..], &["-aes-256-cbc", "-pass", "pass:kept elsewhere", "-out", "tests/a/deploy.pem"]].concat());
+    openssl(&[&key[..], &["-out", "tests/b/release.pem"]].concat());
+    let (names, usage) = (["-subj", "/CN=acme"], ["-addext", "extendedKeyUsage=clientAuth"]);
+    let request = ["req", "-x509", "-days", "1", "-key", "tests/b/release.pem", "-out", "tests/b/release.crt"];
+    openssl(&[&request[..], &names, &usage].concat());
+    for target in ["tests/a", "tests/b"] {
+        // In the year 2100 the certificate is expired.
+        let args = ["scan", "--no-config", "--format", "json", target];
+        let ran = Ran::from(shop.command(&args).env("SOURCE_DATE_EPOCH", "4102444800").output().expect("a scan"));
+        assert_eq!(ran.code, Some(1), "{target}: {ran:?}");
+        assert_eq!(ran.json()["findings"][0]["severity"], 2.0, "{target}");
+    }
+}
+
 #[test]
 fn findings_below_a_severity_are_counted() {
     let shop = Workshop::new("min-severity");

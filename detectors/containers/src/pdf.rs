@@ -103,6 +103,9 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         document.add_packed(objects);
     }
     let _ = texts(&document, &starts, inside);
+    if document.is_too_slow() {
+        inside.unread(all, Reason::TooSlow, "objects that lie in each other");
+    }
     Ok(())
 }
 
@@ -135,7 +138,9 @@ fn texts(document: &Document<'_>, starts: &[(u32, usize)], inside: &mut dyn Insi
         for (_, object) in &names {
             if !fonts.contains_key(object) {
                 let map = document.dict(*object).and_then(|font| document.stream_of(font.reference(b"/ToUnicode")?));
-                let font = map.map(|(dict, stream)| Font::new(&decoded(dict, stream, MOST_TEXT))).unwrap_or_default();
+                let map = map.map(|(dict, stream)| decoded(dict, stream, MOST_TEXT));
+                let map = map.filter(|map| document.spend(map.len()).is_some());
+                let font = map.map(|map| Font::new(&map)).unwrap_or_default();
                 fonts.insert(*object, font);
             }
         }
@@ -144,8 +149,11 @@ fn texts(document: &Document<'_>, starts: &[(u32, usize)], inside: &mut dyn Insi
             done.insert(*part);
             if let Some((dict, stream)) = document.stream_of(*part) {
                 let most = MOST_TEXT.saturating_sub(content.len() as u64);
-                content.extend_from_slice(&decoded(dict, stream, most));
-                content.push(b'\n');
+                let part = decoded(dict, stream, most);
+                if document.spend(part.len()).is_some() {
+                    content.extend_from_slice(&part);
+                    content.push(b'\n');
+                }
             }
         }
         let of_name =
@@ -157,7 +165,10 @@ fn texts(document: &Document<'_>, starts: &[(u32, usize)], inside: &mut dyn Insi
         if dict.has(b"/Type") || dict.has(b"/Subtype") {
             continue;
         }
-        hand_out(number, &decoded(dict, stream, MOST_TEXT), &|_| None, inside)?;
+        let content = decoded(dict, stream, MOST_TEXT);
+        if document.spend(content.len()).is_some() {
+            hand_out(number, &content, &|_| None, inside)?;
+        }
     }
     ControlFlow::Continue(())
 }

@@ -88,13 +88,14 @@ impl Unwrapper for Reencoded {
         if hit.anchor != DASHES {
             return named(blob.bytes, hit);
         }
-        let (span, text) = text(blob.bytes, hit.at).ok_or(Malformed::new("UTF-8", hit.at))?;
+        // Test the header first: dashes occur in other text too, and all of that text would be decoded for each.
+        let (_, head) = text(blob.bytes, hit.at, 4 * HEAD).ok_or(Malformed::new("UTF-8", hit.at))?;
         for order in [u16::to_le_bytes, u16::to_be_bytes] {
-            // Test the header first: dashes occur in other text too, and all of that text would be decoded for each.
-            let head: Vec<u8> = text.encode_utf16().take(HEAD).flat_map(order).collect();
+            let head: Vec<u8> = head.encode_utf16().take(HEAD).flat_map(order).collect();
             if memchr::memmem::find(&head, b"-----BEGIN ").is_none() {
                 continue;
             }
+            let (span, text) = text(blob.bytes, hit.at, LONGEST).ok_or(Malformed::new("UTF-8", hit.at))?;
             budget.take(span.len() as u64)?;
             let mut out = Zeroizing::new(Vec::with_capacity(span.len()));
             out.extend(text.encode_utf16().flat_map(order));
@@ -105,15 +106,15 @@ impl Unwrapper for Reencoded {
     }
 }
 
-/// Returns the valid UTF-8 from one character before `at` on, at most [`LONGEST`] bytes. That character may contain the
+/// Returns the valid UTF-8 from one character before `at` on, at most `longest` bytes. That character may contain the
 /// first dash.
-fn text(bytes: &[u8], at: usize) -> Option<(Range<usize>, &str)> {
+fn text(bytes: &[u8], at: usize, longest: usize) -> Option<(Range<usize>, &str)> {
     let before = (1..=4).find_map(|back| {
         let start = at.checked_sub(back)?;
         std::str::from_utf8(bytes.get(start..at)?).is_ok().then_some(start)
     });
     let start = before.unwrap_or(at);
-    let bytes = bytes.get(start..bytes.len().min(start + LONGEST))?;
+    let bytes = bytes.get(start..bytes.len().min(start + longest))?;
     let text = bytes.utf8_chunks().next()?.valid();
     Some((start..start + text.len(), text))
 }
@@ -122,7 +123,9 @@ fn text(bytes: &[u8], at: usize) -> Option<(Range<usize>, &str)> {
 fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     let of_commit = hit.anchor == HEADER;
     let before = bytes.get(..hit.at).unwrap_or_default();
-    if of_commit && (!before.starts_with(b"tree ") || memchr::memmem::find(before, b"\n\n").is_some()) {
+    // Git reads the first header of this name (commit.c, find_commit_header).
+    let is_later = || memchr::memmem::find(before, HEADER.bytes).or(memchr::memmem::find(before, b"\n\n")).is_some();
+    if of_commit && (!before.starts_with(b"tree ") || is_later()) {
         return Err(Malformed::new("header of a commit", hit.at).into());
     }
     if !of_commit && !is_of_attributes(bytes, hit.at) {

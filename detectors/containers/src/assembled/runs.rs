@@ -204,6 +204,8 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     let Some(start) = Start::find(text.get(..PLAIN_LINE).unwrap_or(text)).filter(|start| start.at == 0) else {
         return false;
     };
+    // Every hit asks: without a bound, many hits in one long run of digits would each look at all of it.
+    let text = text.get(..text.len().min(2 * start.length() + MAX_BETWEEN)).unwrap_or_default();
     let mut gathered = Gathered::new(&start);
     let mut end = 0;
     let mut is_usual = true;

@@ -1,5 +1,6 @@
 //! Objects and dictionaries (ISO 32000-1, 7.3 and 7.5).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use memchr::memmem;
@@ -11,6 +12,9 @@ const DEEPEST: usize = 32;
 /// Longest dictionary, in bytes.
 const LONGEST: usize = 256 << 10;
 
+/// Length of a reference, in bytes, with its place in a list.
+const REFERENCE: usize = 16;
+
 /// White space (7.2.2).
 pub(super) const fn is_blank(byte: u8) -> bool {
     matches!(byte, 0 | b'\t' | b'\n' | 0x0c | b'\r' | b' ')
@@ -21,8 +25,9 @@ pub(super) const fn is_delimiter(byte: u8) -> bool {
     is_blank(byte) || matches!(byte, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%')
 }
 
+/// Skips white space, as far as a dictionary may be long.
 fn skip_blanks(bytes: &[u8]) -> &[u8] {
-    let blanks = bytes.iter().take_while(|byte| is_blank(**byte)).count();
+    let blanks = bytes.iter().take(LONGEST).take_while(|byte| is_blank(**byte)).count();
     bytes.get(blanks..).unwrap_or_default()
 }
 
@@ -49,9 +54,9 @@ impl<'d> Dict<'d> {
     /// The dictionary at the start of these bytes, and what follows it.
     fn read(bytes: &'d [u8]) -> Option<(Self, &'d [u8])> {
         let bytes = skip_blanks(bytes);
-        let (mut at, mut depth) = (0, 0_u32);
+        let (head, mut at, mut depth) = (bytes.get(..bytes.len().min(LONGEST))?, 0, 0_u32);
         loop {
-            let rest = bytes.get(at..).filter(|_| at < LONGEST)?;
+            let rest = head.get(at..)?;
             match rest {
                 [b'<', b'<', ..] => (at, depth) = (at + 2, depth + 1),
                 [b'>', b'>', ..] => (at, depth) = (at + 2, depth.checked_sub(1)?),
@@ -117,9 +122,16 @@ pub(super) fn hex(digits: &[u8]) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair.first().copied().unwrap_or(0) << 4 | pair.get(1).copied().unwrap_or(0)).collect()
 }
 
+/// Bytes that may be looked at for each byte of a document, and for any document. Dictionaries that lie in each other,
+/// and streams without an end, would each be read to their end. A document of one object for each 20 bytes takes 4.
+const WORK: usize = 32;
+const MIN_WORK: usize = 64 << 20;
+
 /// A document, and where its objects are.
 pub(super) struct Document<'d> {
     bytes: &'d [u8],
+    /// Bytes that may still be looked at.
+    work: Cell<usize>,
     /// Number and offset of every object, of all revisions.
     pub(super) objects: Vec<(u32, usize)>,
     /// The last object of each number.
@@ -145,7 +157,31 @@ impl<'d> Document<'d> {
             objects.push((number.0, at + 4));
         }
         let last = objects.iter().copied().collect();
-        Self { bytes, objects, last, packed: BTreeMap::new() }
+        let work = Cell::new(bytes.len().saturating_mul(WORK).saturating_add(MIN_WORK));
+        Self { bytes, work, objects, last, packed: BTreeMap::new() }
+    }
+
+    /// Counts bytes that are looked at. `None` once they are too many.
+    pub(super) fn spend(&self, bytes: usize) -> Option<()> {
+        let left = self.work.get().checked_sub(bytes);
+        self.work.set(left.unwrap_or(0));
+        left.map(|_| ())
+    }
+
+    /// Whether objects were left out because the document needs too much work.
+    pub(super) fn is_too_slow(&self) -> bool {
+        self.work.get() == 0
+    }
+
+    /// [`Dict::read`], counted.
+    fn read(&self, bytes: &'d [u8]) -> Option<(Dict<'d>, &'d [u8])> {
+        if self.is_too_slow() {
+            return None;
+        }
+        let read = Dict::read(bytes);
+        // Without an end, the bytes up to the limit were looked at; before it, blanks.
+        self.spend(read.map_or(bytes.len().min(LONGEST), |(_, rest)| bytes.len() - rest.len()))?;
+        read
     }
 
     /// Whether the document has a dictionary that says how it is encrypted (7.6.1).
@@ -177,13 +213,15 @@ impl<'d> Document<'d> {
 
     /// The dictionary of an object.
     pub(super) fn dict(&self, object: u32) -> Option<Dict<'d>> {
-        let here = self.last.get(&object).and_then(|at| Dict::read(self.bytes.get(*at..)?)).map(|(dict, _)| dict);
-        here.or_else(|| self.packed.get(&object).copied())
+        let here = self.last.get(&object).and_then(|at| self.read(self.bytes.get(*at..)?)).map(|(dict, _)| dict);
+        let packed = || self.packed.get(&object).copied().filter(|dict| self.spend(dict.0.len()).is_some());
+        here.or_else(packed)
     }
 
     /// The dictionary and the raw bytes of the stream at an offset.
     pub(super) fn stream(&self, at: usize) -> Option<(Dict<'d>, &'d [u8])> {
-        let (dict, rest) = Dict::read(self.bytes.get(at..)?)?;
+        let (dict, rest) = self.read(self.bytes.get(at..)?)?;
+        self.spend(rest.len() - skip_blanks(rest).len())?;
         let rest = skip_blanks(rest).strip_prefix(b"stream")?;
         let rest = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).unwrap_or(rest);
         let length = dict.value(b"/Length").and_then(|value| match reference(value) {
@@ -195,6 +233,7 @@ impl<'d> Document<'d> {
             return Some((dict, stream));
         }
         let end = memmem::find(rest, b"endstream").unwrap_or(rest.len());
+        self.spend(end)?;
         Some((dict, rest.get(..end)?))
     }
 
@@ -217,6 +256,8 @@ impl<'d> Document<'d> {
                 Some((one, _)) => vec![one],
                 None => references(value),
             };
+            // Pages may share a list.
+            self.spend(list.len() * REFERENCE)?;
             Some((object, list, dict))
         };
         numbers.filter_map(page).collect()
@@ -235,7 +276,8 @@ impl<'d> Document<'d> {
                     Some(object) => self.dict(object),
                     None => resources.value(b"/Font").and_then(Dict::read).map(|(dict, _)| dict),
                 };
-                return fonts.map(names).unwrap_or_default();
+                let length = resources.0.len() + fonts.map_or(0, |fonts| fonts.0.len());
+                return fonts.filter(|_| self.spend(length).is_some()).map(names).unwrap_or_default();
             }
             let Some(parent) = dict.reference(b"/Parent").and_then(|object| self.dict(object)) else { break };
             dict = parent;

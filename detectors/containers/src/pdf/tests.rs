@@ -65,3 +65,14 @@ fn encrypted_documents_are_said() {
     assert_eq!(open(&Pdf, file).unwrap().reasons(), [Reason::Encrypted]);
     assert!(open(&Pdf, b"%PDF-1.7 and nothing else").is_none());
 }
+
+/// Objects that lie in each other, streams without an end, pages that share a list: each would be read for each object.
+#[test]
+fn work_is_bounded() {
+    for unit in [&b"1 0 obj<<"[..], b"1 0 obj<<>>stream\n", b"1 0 obj<<(", b"1 0 obj<</Type/Page/Contents 1 0 R/x<<"] {
+        let file = [&b"%PDF-1.7\n"[..], &unit.repeat(200_000)].concat();
+        let seen = open(&Pdf, &file).unwrap();
+        let told = [(String::new(), Reason::TooSlow, "objects that lie in each other".to_owned())];
+        assert_eq!(seen.unread, told, "{}", String::from_utf8_lossy(unit));
+    }
+}

@@ -18,6 +18,9 @@ pub(super) const ANCHORS: [Anchor<'_>; 2] = [Anchor::anywhere(b"QQkVTMi1IU"), An
 /// PBES2 adds one.
 const MAX_HEADER: usize = 4096;
 
+/// Maximum length of the encrypted content key, in digits: 64 bytes and 8 of the key wrap take 96.
+const MAX_WRAPPED: usize = 128;
+
 /// Maximum length of a token that is read, in bytes: a set of some hundred keys.
 const MAX: usize = 1 << 18;
 
@@ -87,6 +90,12 @@ pub(super) fn token(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     // `{` and a quote or a blank (`ey`) or a line break (`ew`); a letter of an escape such as `\n` may precede them.
     let start = at - run + bytes.get(at - run..at)?.windows(2).position(|pair| pair == b"ey" || pair == b"ew")?;
     let text = bytes.get(start..bytes.len().min(start + MAX))?;
+    // The first two parts are short: without their ends, the rest is not looked at for every hit.
+    let mut short = text.iter().take(MAX_HEADER + MAX_WRAPPED).enumerate().filter(|(_, byte)| !in_token(**byte));
+    let ends = [short.next()?, short.next()?];
+    if ends.iter().any(|(_, byte)| **byte != b'.') || ends.first()?.0 > MAX_HEADER {
+        return None;
+    }
     let mut dots = 0;
     let length = text.iter().take_while(|&&byte| {
         dots += usize::from(byte == b'.');
