@@ -14,10 +14,10 @@ class Disk(Packed):
             " dd if=ext.img of=disk.raw bs=512 seek=2048 conv=notrunc status=none"
         )
 
-    def show(self, image, kind):
+    def show(self, image, kind, more=""):
         """Converted back by qemu-img, cut out by dd, shown by debugfs."""
-        back = f"qemu-img convert -f {kind} -O raw {image} back.raw && dd if=back.raw bs=512 skip=2048 status=none > part.img"
+        back = f"qemu-img convert -f {kind} {more} -O raw {image} back.raw && dd if=back.raw bs=512 skip=2048 status=none > part.img"
         return lambda path: f"({back}) && debugfs -R 'cat {path}' part.img 2>/dev/null"
 
-    def image(self, file, kind, command, **more):
-        self.tool(file, command, lambda: self.three(self.show(file, kind)), **more)
+    def image(self, file, kind, command, options="", **more):
+        self.tool(file, command, lambda: self.three(self.show(file, kind, options)), **more)

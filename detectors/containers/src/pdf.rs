@@ -138,8 +138,7 @@ fn texts(document: &Document<'_>, starts: &[(u32, usize)], inside: &mut dyn Insi
         for (_, object) in &names {
             if !fonts.contains_key(object) {
                 let map = document.dict(*object).and_then(|font| document.stream_of(font.reference(b"/ToUnicode")?));
-                let map = map.map(|(dict, stream)| decoded(dict, stream, MOST_TEXT));
-                let map = map.filter(|map| document.spend(map.len()).is_some());
+                let map = map.and_then(|(dict, stream)| read_again(document, dict, stream, MOST_TEXT));
                 let font = map.map(|map| Font::new(&map)).unwrap_or_default();
                 fonts.insert(*object, font);
             }
@@ -149,8 +148,7 @@ fn texts(document: &Document<'_>, starts: &[(u32, usize)], inside: &mut dyn Insi
             done.insert(*part);
             if let Some((dict, stream)) = document.stream_of(*part) {
                 let most = MOST_TEXT.saturating_sub(content.len() as u64);
-                let part = decoded(dict, stream, most);
-                if document.spend(part.len()).is_some() {
+                if let Some(part) = read_again(document, dict, stream, most) {
                     content.extend_from_slice(&part);
                     content.push(b'\n');
                 }
@@ -158,32 +156,43 @@ fn texts(document: &Document<'_>, starts: &[(u32, usize)], inside: &mut dyn Insi
         }
         let of_name =
             |name: &[u8]| names.iter().find(|(known, _)| *known == name).and_then(|(_, object)| fonts.get(object));
-        hand_out(number, &content, &of_name, inside)?;
+        hand_out(document, number, &content, &of_name, inside)?;
     }
     for &(number, at) in starts {
         let Some((dict, stream)) = document.stream(at).filter(|_| !done.contains(&number)) else { continue };
         if dict.has(b"/Type") || dict.has(b"/Subtype") {
             continue;
         }
-        let content = decoded(dict, stream, MOST_TEXT);
-        if document.spend(content.len()).is_some() {
-            hand_out(number, &content, &|_| None, inside)?;
+        if let Some(content) = read_again(document, dict, stream, MOST_TEXT) {
+            hand_out(document, number, &content, &|_| None, inside)?;
         }
     }
     ControlFlow::Continue(())
 }
 
+/// [`decoded`], counted: pages may share a stream.
+fn read_again(document: &Document<'_>, dict: Dict<'_>, stream: &[u8], most: u64) -> Option<Zeroizing<Vec<u8>>> {
+    let content = decoded(dict, stream, most.min(document.left()));
+    document.spend(content.len())?;
+    Some(content)
+}
+
 fn hand_out<'f>(
+    document: &Document<'_>,
     number: u32,
     content: &[u8],
     fonts: &dyn Fn(&[u8]) -> Option<&'f Font>,
     inside: &mut dyn Inside,
 ) -> ControlFlow<()> {
     let lines = text::lines(content, fonts);
-    if lines.len() < 32 {
+    // A map may make much of a few codes.
+    if lines.len() < 32 || document.spend(lines.len()).is_none() {
         return ControlFlow::Continue(());
     }
     let name = format!("{number}/text");
+    if lines.len() >= text::LONGEST || content.len() as u64 >= MOST_TEXT {
+        inside.unread(Member { name: name.as_bytes(), at: 0 }, Reason::TooLarge, "text of a page");
+    }
     inside.view(Member { name: name.as_bytes(), at: 0 }, &mut lines.as_slice())
 }
 

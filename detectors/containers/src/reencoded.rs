@@ -124,7 +124,8 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     let of_commit = hit.anchor == HEADER;
     let before = bytes.get(..hit.at).unwrap_or_default();
     // Git reads the first header of this name (commit.c, find_commit_header).
-    let is_later = || memchr::memmem::find(before, HEADER.bytes).or(memchr::memmem::find(before, b"\n\n")).is_some();
+    let has = |text: &[u8]| memchr::memmem::find(before, text).is_some();
+    let is_later = || has(HEADER.bytes) || has(b"\n\n");
     if of_commit && (!before.starts_with(b"tree ") || is_later()) {
         return Err(Malformed::new("header of a commit", hit.at).into());
     }

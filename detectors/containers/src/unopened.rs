@@ -53,6 +53,12 @@ pub const UNOPENED: &[Unopened] = &[
     // pack(1) and SCO's LZH, which gzip also reads. Two bytes, like the magic of arj.
     Unopened::new("pack", 0, b"\x1f\x1e"),
     Unopened::new("lzh", 0, b"\x1f\xa0"),
+    // Adobe SWF File Format 19, 2: compressed by zlib or LZMA after 8 bytes. MAT-File Format, 1-2: the version and mark
+    // after 124 bytes of text; elements may be compressed.
+    Unopened::new("flash", 0, b"CWS").and(8, &[0x78]),
+    Unopened::new("flash", 0, b"ZWS").and(12, &[0x5d]),
+    Unopened::new("matlab", 0, b"MATLAB 5.0 MAT-file").and(124, b"\0\x01IM"),
+    Unopened::new("matlab", 0, b"MATLAB 5.0 MAT-file").and(124, b"\x01\0MI"),
     // Frames of versions before 0.8: zstd, lib/legacy.
     Unopened::new("zstd_legacy", 0, b"\xfd\x2f\xb5\x1e"),
     Unopened::new("zstd_legacy", 0, b"\x22\xb5\x2f\xfd"),

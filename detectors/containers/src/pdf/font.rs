@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::object::{hex, is_blank};
 
-/// Most codes of a font.
-const MOST: usize = 1 << 16;
+/// Most codes that a map may name, repeated ones counted too: twice those of two bytes.
+const MOST: usize = 1 << 17;
+
+/// Longest text of a code, in bytes of UTF-16 (Adobe Technical Note 5014, 1.4.1: 512 bytes).
+const LONGEST: usize = 512;
 
 /// A font. Without a map, each byte of a string is a character.
 #[derive(Default)]
@@ -13,13 +16,15 @@ pub(super) struct Font {
     map: BTreeMap<u32, Vec<u8>>,
     /// Bytes of a code.
     width: usize,
+    /// How many codes were named.
+    named: usize,
 }
 
 impl Font {
     /// From a character map: `N beginbfchar <code> <text> ... endbfchar`, and ranges `<first> <last> <text>` or
     /// `<first> <last> [<text> ...]`.
     pub(super) fn new(map: &[u8]) -> Self {
-        let mut font = Self { map: BTreeMap::new(), width: 0 };
+        let mut font = Self { map: BTreeMap::new(), width: 0, named: 0 };
         let mut rest = map;
         while let Some(at) = memchr::memmem::find(rest, b"beginbf") {
             rest = rest.get(at + 7..).unwrap_or_default();
@@ -44,7 +49,7 @@ impl Font {
         let many = number(last).saturating_sub(number(first)).min(0xffff);
         match items.next() {
             Some(Item::Hex(text)) => {
-                for step in 0..=many {
+                for step in (0..=many).take(MOST.saturating_sub(self.named)) {
                     let mut text = text.clone();
                     // Only the last byte counts on, and it must not overflow.
                     if let Some(low) = text.last_mut() {
@@ -66,23 +71,24 @@ impl Font {
 
     fn add(&mut self, code: &[u8], step: u32, text: &[u8]) {
         self.width = self.width.max(code.len().min(4));
-        if self.map.len() < MOST {
+        self.named += 1;
+        if self.named <= MOST && text.len() <= LONGEST {
             let units = text.chunks(2).map(|unit| unit.iter().fold(0_u16, |value, byte| value << 8 | u16::from(*byte)));
             let text: String = char::decode_utf16(units).filter_map(Result::ok).collect();
             self.map.insert(number(code).saturating_add(step), text.into_bytes());
         }
     }
 
-    /// Appends the text of a string.
-    pub(super) fn show(&self, string: &[u8], out: &mut Vec<u8>) {
+    /// Appends the text of a string, unless `out` has `most` bytes.
+    pub(super) fn show(&self, string: &[u8], out: &mut Vec<u8>, most: usize) {
         if self.width == 0 {
             return out.extend_from_slice(string);
         }
         for code in string.chunks(self.width) {
-            match self.map.get(&number(code)) {
+            match self.map.get(&number(code)).filter(|_| out.len() < most) {
                 Some(text) => out.extend_from_slice(text),
                 // A code without text: most likely a character of its own.
-                None if self.width == 1 => out.extend_from_slice(code),
+                None if self.width == 1 && out.len() < most => out.extend_from_slice(code),
                 None => {}
             }
         }

@@ -168,6 +168,11 @@ impl<'d> Document<'d> {
         left.map(|_| ())
     }
 
+    /// Bytes that may still be looked at.
+    pub(super) fn left(&self) -> u64 {
+        self.work.get() as u64
+    }
+
     /// Whether objects were left out because the document needs too much work.
     pub(super) fn is_too_slow(&self) -> bool {
         self.work.get() == 0

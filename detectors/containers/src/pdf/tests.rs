@@ -76,3 +76,36 @@ fn work_is_bounded() {
         assert_eq!(seen.unread, told, "{}", String::from_utf8_lossy(unit));
     }
 }
+
+fn page(number: u32) -> Vec<u8> {
+    let dict = "<< /Type /Page /Contents 6 0 R /Resources << /Font << /F 4 0 R >> >> >>";
+    format!("{number} 0 obj\n{dict}\nendobj\n").into_bytes()
+}
+
+/// Maps that make much of little, and pages that share a stream.
+#[test]
+fn text_is_bounded() {
+    let shown = b"BT /F 12 Tf <0001000200030004> Tj ET\n";
+    let long = "0041".repeat(20_000);
+    let font = b"4 0 obj\n<< /Type /Font /ToUnicode 5 0 R >>\nendobj\n";
+    let file = |map: &str, text: &[u8], pages: u32| {
+        let map = object(5, "/Filter /FlateDecode", &zlib(map.as_bytes()));
+        let text = object(6, "/Filter /FlateDecode", &zlib(text));
+        let pages: Vec<u8> = (100..100 + pages).flat_map(page).collect();
+        [&b"%PDF-1.7\n"[..], font, &map, &text, &pages].concat()
+    };
+    for (map, text, pages) in [
+        (format!("1 beginbfrange\n<0000> <ffff> <{long}>\nendbfrange"), shown.to_vec(), 1),
+        (format!("1 beginbfrange\n{}endbfrange", "<0000> <ffff> <0041>\n".repeat(100_000)), shown.to_vec(), 1),
+        (
+            format!("1 beginbfchar\n<0001> <{}>\nendbfchar", "0041".repeat(128)),
+            format!("BT /F 12 Tf <{}> Tj ET", "0001".repeat(4_000_000)).into_bytes(),
+            1,
+        ),
+        ("1 beginbfrange\n<0000> <00ff> <0041>\nendbfrange".to_owned(), shown.repeat(100_000), 3_000),
+    ] {
+        let seen = open(&Pdf, &file(&map, &text, pages)).unwrap();
+        let most = seen.members.iter().map(|(_, content)| content.len()).max().unwrap_or(0);
+        assert!(most <= 17 << 20, "{most}");
+    }
+}

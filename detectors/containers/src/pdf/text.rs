@@ -9,6 +9,9 @@ use super::object::{hex, is_delimiter, string};
 /// Most operands of an operator, and most saved states.
 const MOST: usize = 4096;
 
+/// Longest text of a content stream, in bytes. A page has some kilobytes; a map may make 1 kB of each code.
+pub(super) const LONGEST: usize = 16 << 20;
+
 /// Least difference of heights between two lines, in units of the page.
 const LINE: f64 = 0.5;
 
@@ -132,7 +135,7 @@ impl<'f> Page<'f> {
         for operand in operands {
             match operand {
                 Operand::Text(text) => match self.font {
-                    Some(font) => font.show(text, &mut self.out),
+                    Some(font) => font.show(text, &mut self.out, LONGEST),
                     None => self.out.extend_from_slice(text),
                 },
                 Operand::Number(gap) if *gap < BLANK => self.out.push(b' '),
