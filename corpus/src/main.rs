@@ -24,7 +24,8 @@ keyradius-corpus unpack FILE DIR          unpack; DIR then contains real private
 keyradius-corpus scenarios [NAME]         judge all scenarios, or those whose names start with NAME; exit 1 below the promise
 keyradius-corpus weak FILE...             print the SubjectPublicKeyInfo and the weaknesses of every public key in the files
 keyradius-corpus new [--locked] ID        write the files of a new format, to be filled in; --locked for a password-protected format
-keyradius-corpus exam --from DIR         judge the keys of real repositories below DIR (OWNER/NAME, OWNER+NAME or NAME)
+keyradius-corpus exam SHEET --from DIR   judge the keys of real repositories below DIR (OWNER/NAME, OWNER+NAME or NAME);
+                                         sheets: first, second
 keyradius-corpus mutants [--ci] [--check] [--target DIR] [PREFIX...]
                                           make one change at a time in a copy and check that a test fails; exit 1 if none does.
                                           --ci only those marked ci; --check only checks that the list fits the code
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         ["scenarios"] => run_scenarios(""),
         ["scenarios", prefix] => run_scenarios(prefix),
         ["weak", files @ ..] => run_weak(files),
-        ["exam", "--from", from] => run_exam(Path::new(from)),
+        ["exam", sheet, "--from", from] if exam::SHEETS.contains(sheet) => run_exam(sheet, Path::new(from)),
         ["mutants", rest @ ..] => run_mutants(rest),
         ["new", "--locked", id] => run_new(id, true),
         ["new", id] => run_new(id, false),
@@ -94,8 +95,8 @@ fn run_scenarios(prefix: &str) -> Outcome<ExitCode> {
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run_exam(from: &Path) -> Outcome<ExitCode> {
-    let questions = exam::questions(&fs::read_to_string(exam::sheet())?)?;
+fn run_exam(sheet: &str, from: &Path) -> Outcome<ExitCode> {
+    let questions = exam::questions(&fs::read_to_string(exam::sheet(sheet))?)?;
     let scratch = std::env::temp_dir().join(format!("keyradius-exam-{}", std::process::id()));
     say(&exam::take(&questions, from, &scratch)?.text())?;
     Ok(ExitCode::SUCCESS)
