@@ -1,0 +1,1 @@
+"""Carriers by kind. Each module registers its carriers with `core.carrier`."""
