@@ -32,6 +32,9 @@ const MAGIC: &[u8] = &[0xe2, 0xe1, 0xf5, 0xe0];
 /// Most bytes of a folder.
 const MOST_FOLDER: u64 = 64 << 20;
 
+/// Memory of the index and of a cluster of one file, in bytes.
+const MEMORY: u64 = 64 << 20;
+
 /// Length of an entry of a folder, in bytes.
 const ENTRY: usize = 12;
 
@@ -126,6 +129,7 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     if Inode::read(bytes, image, image.root).is_none_or(|root| root.mode & 0xf000 != 0x4000) {
         return Err(Unopenable::Closed(Reason::Damaged, "root of EROFS"));
     }
+    inside.holds(MEMORY.min(inside.memory()))?;
     let mut folders = Folders::of(bytes.size());
     folders.begin(image.root);
     let walked = walk(bytes, image, &mut folders, inside);

@@ -38,6 +38,9 @@ const MAGIC: &[u8] = b"NTFS    ";
 const MOST_RECORDS: u64 = 1 << 24;
 const AROUND: u64 = 128;
 
+/// Most records of one file besides its own.
+const MOST_OTHERS: usize = 1 << 10;
+
 /// The record of the root folder, and the first record of a user's file.
 const ROOT: u64 = 5;
 const FIRST: u64 = 24;
@@ -120,23 +123,23 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             continue;
         };
         if record.base != 0 {
+            room = room.saturating_sub(AROUND);
             others.entry(record.base).or_default().push(number);
         }
         let of = if record.base == 0 { number } else { record.base };
         if let Some((parent, name)) = record.name() {
-            room = match room.checked_sub(name.len() as u64 + AROUND) {
-                Some(room) => room,
-                None => {
-                    inside.unread(whole, Reason::TooLarge, "names");
-                    break;
-                }
-            };
+            room = room.saturating_sub(name.len() as u64 + AROUND);
             names.insert(of, (parent, name));
+        }
+        if room == 0 {
+            inside.unread(whole, Reason::TooLarge, "names");
+            break;
         }
     }
     for number in 0..count {
         let Some(record) = table.record(number).filter(|record| record.base == 0) else { continue };
-        let more: Vec<Record> = others.get(&number).into_iter().flatten().filter_map(|at| table.record(*at)).collect();
+        let more: Vec<Record> =
+            others.get(&number).into_iter().flatten().take(MOST_OTHERS).filter_map(|at| table.record(*at)).collect();
         let records = std::iter::once(&record).chain(&more);
         let path = path(number, &names);
         if files(&bytes, volume, number, &path, records, inside).is_break() {
@@ -173,7 +176,7 @@ fn files<'r>(
     }
     for (stream, mut parts) in streams {
         let name = if stream.is_empty() { path.to_vec() } else { [path, b":", &stream].concat() };
-        parts.sort_by_key(|part| part.first());
+        parts.sort_by_key(records::Data::first);
         let Some(first) = parts.first() else { continue };
         let member = Member { name: &name, at: first.at };
         if first.encrypted {

@@ -61,6 +61,9 @@ const DEFLATED: usize = 200;
 const HEAD: usize = 1024;
 const TEXT: usize = 40;
 
+/// How many runs of a blob are tried as Brotli in vain, because a trial is expensive.
+const MOST_TRIED: usize = 8;
+
 /// Kinds of digits: bits of [`CLASSES`].
 const BASE64: u16 = 1;
 const UU: u16 = 2;
@@ -117,7 +120,8 @@ impl Unwrapper for Runs {
         let mut places = coded::places(blob);
         let mut done = 0;
         // Up to where there are no lists.
-        let mut sparse = 0;
+        let (mut sparse, mut tried_list) = (0, 0);
+        let mut tried_streams = 0;
         let mut at = window.core_start;
         while let Some(piece) = bytes.get(at..at + PIECE).filter(|_| at < window.core_end) {
             let (classes, sum) = classes(piece);
@@ -132,7 +136,7 @@ impl Unwrapper for Runs {
                 }
             } else if classes & BASE64 == 0 && sum & (ESCAPE - 1) >= DIGIT && at >= sparse && lists::is_dense(bytes, at)
             {
-                match List::around(bytes, at, done) {
+                match List::around(bytes, at, done.max(tried_list)) {
                     Ok((list, end)) => {
                         next = next.max(end);
                         done = done.max(end);
@@ -140,18 +144,21 @@ impl Unwrapper for Runs {
                             places.push(list.start());
                         }
                     }
-                    Err(end) => sparse = end,
+                    Err(end) => (sparse, tried_list) = (end, at),
                 }
             }
             if classes & BASE64 != 0 {
                 let (start, end) = line(bytes, at, done);
                 next = next.max(end);
                 if end - start >= LINE {
-                    let run = base64::run_start(bytes, at).max(done)..base64::run_end(bytes, at).max(end);
+                    let run = before(bytes, at, done)..base64::run_end(bytes, at).max(end);
                     next = next.max(run.end);
                     done = run.end;
-                    if run.start >= window.core_start && run.len() >= RUN && Kind::of(bytes, &run).is_some() {
-                        places.push(run.start);
+                    if run.start >= window.core_start && run.len() >= RUN {
+                        match Kind::of(bytes, &run, tried_streams < MOST_TRIED) {
+                            Some(_) => places.push(run.start),
+                            None => tried_streams += usize::from(run.len() >= DEFLATED),
+                        }
                     }
                 }
             }
@@ -201,6 +208,12 @@ fn others(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, U
     Ok(Some((out, span)))
 }
 
+/// The start of the base64 run around a place, from `from` on.
+fn before(bytes: &[u8], at: usize, from: usize) -> usize {
+    let from = from.min(at);
+    from + base64::run_start(bytes.get(from..).unwrap_or_default(), at - from)
+}
+
 /// The run of digits around a place, on one line, from `from` on.
 fn line(bytes: &[u8], at: usize, from: usize) -> (usize, usize) {
     let is_digit = |byte: &&u8| CLASSES.get(usize::from(**byte)).is_some_and(|class| class & BASE64 != 0);
@@ -224,7 +237,7 @@ enum Kind {
 
 impl Kind {
     /// What a run is, if it contains anything that its readers do not find by themselves.
-    fn of(bytes: &[u8], run: &Range<usize>) -> Option<Self> {
+    fn of(bytes: &[u8], run: &Range<usize>, tries_brotli: bool) -> Option<Self> {
         let text = bytes.get(run.clone())?;
         let text = text.get(..text.len().min(2 * HEAD))?;
         let head: Vec<u8> = text.iter().copied().filter(|byte| classes(&[*byte]).0 & BASE64 != 0).take(HEAD).collect();
@@ -252,6 +265,9 @@ impl Kind {
         }
         if is_deflate(&decoded) {
             return Some(Self::Deflate);
+        }
+        if !tries_brotli {
+            return None;
         }
         let mut out = [0; TEXT];
         let mut decoder = Decompressor::new(decoded.as_slice(), HEAD);
@@ -350,7 +366,7 @@ fn unbase32(text: &[u8], kind: Kind) -> Vec<u8> {
 /// Decodes the run that begins at a place.
 fn run(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, Unopenable> {
     let span = at..base64::run_end(bytes, at);
-    let Some(kind) = Kind::of(bytes, &span) else { return Ok(None) };
+    let Some(kind) = Kind::of(bytes, &span, true) else { return Ok(None) };
     let text = bytes.get(span.clone()).unwrap_or_default();
     budget.take(text.len() as u64)?;
     let digits = || Zeroizing::new(text.iter().copied().filter(u8::is_ascii_alphanumeric).collect::<Vec<u8>>());

@@ -115,7 +115,9 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     inside.holds(table.size.saturating_add(4 * u64::from(MOST_CHUNK)).min(inside.memory()))?;
     let chunk = if chunk == 0 { 32 << 10 } else { chunk };
     let file = File { bytes: &bytes, method, chunk };
-    let table = file.whole(table, MOST_TABLE).ok_or(Unopenable::Closed(Reason::Damaged, "WIM table"))?;
+    let table = file
+        .whole(table, MOST_TABLE.min(inside.memory() / 2))
+        .ok_or(Unopenable::Closed(Reason::Damaged, "WIM table"))?;
     let entries = || {
         table.chunks_exact(ENTRY).filter_map(|entry| {
             let hash: [u8; 20] = array(entry, 30)?;
@@ -143,13 +145,11 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             inside.unread(member, Reason::Unsupported, "method");
             continue;
         }
-        let flow = match file.content(resource) {
-            Some(content) => inside.member(member, &mut Exactly::new(content, resource.size)),
-            None => {
-                inside.unread(member, Reason::Damaged, "chunks");
-                continue;
-            }
+        let Some(content) = file.content(resource) else {
+            inside.unread(member, Reason::Damaged, "chunks");
+            continue;
         };
+        let flow = inside.member(member, &mut Exactly::new(content, resource.size));
         if flow.is_break() {
             return Ok(());
         }

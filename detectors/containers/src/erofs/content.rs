@@ -17,10 +17,10 @@ const COMPACT_INDEX: u16 = 3;
 const CHUNKS: u16 = 4;
 
 /// Largest cluster that is decompressed at once, in bytes.
-const MOST: u64 = 64 << 20;
+const MOST: u64 = 16 << 20;
 
 /// Most chunks or clusters of a file.
-const MOST_PARTS: u64 = 1 << 24;
+const MOST_PARTS: u64 = 1 << 20;
 
 /// A part of a file: its length, and where it is.
 enum Part {

@@ -47,18 +47,15 @@ pub(super) fn full(bytes: &Cursor, at: u64, count: u64, log: u32) -> Option<Vec<
     let table = held(bytes, at, count.checked_mul(8)?, MOST)?;
     let mut heads: Vec<Head> = Vec::new();
     for (number, entry) in table.chunks_exact(8).enumerate() {
-        match kind(le16(entry, 0)?.into()) {
-            Some(kind) => {
-                let start = ((number as u64) << log) + u64::from(le16(entry, 2)?);
-                heads.push(Head { start, block: le32(entry, 4)?, blocks: 0, kind });
-            }
-            // The first one after a start may say how many blocks there are.
-            None => {
-                let distance = u32::from(le16(entry, 4)?);
-                if let Some(head) = heads.last_mut().filter(|_| distance & IS_COUNT != 0) {
-                    head.blocks = distance & (IS_COUNT - 1);
-                }
-            }
+        if let Some(kind) = kind(le16(entry, 0)?.into()) {
+            let start = ((number as u64) << log) + u64::from(le16(entry, 2)?);
+            heads.push(Head { start, block: le32(entry, 4)?, blocks: 0, kind });
+            continue;
+        }
+        // The first one after a start may say how many blocks there are.
+        let distance = u32::from(le16(entry, 4)?);
+        if let Some(head) = heads.last_mut().filter(|_| distance & IS_COUNT != 0) {
+            head.blocks = distance & (IS_COUNT - 1);
         }
     }
     Some(heads)

@@ -247,7 +247,7 @@ pub(super) fn lznt1(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
                 let pair = u16::from_le_bytes([byte, input.next()?]);
                 let done = out.len() - start;
                 // The further in a chunk, the more bits has the distance.
-                let bits = (usize::BITS - done.checked_sub(1)?.leading_zeros()).max(4).min(12);
+                let bits = (usize::BITS - done.checked_sub(1)?.leading_zeros()).clamp(4, 12);
                 let distance = usize::from(pair >> (16 - bits)) + 1;
                 let count = usize::from(pair & ((1 << (16 - bits)) - 1)) + 3;
                 let from = out.len().checked_sub(distance).filter(|from| *from >= start)?;

@@ -147,15 +147,11 @@ fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
         loop {
             match rest {
                 [b'\\', b'n' | b'r' | b't', after @ ..] => rest = after,
-                [b'\\', byte @ (b'\\' | b'"' | b'\'' | b'/'), after @ ..] => {
-                    rest = after;
-                    return Some(*byte);
-                }
                 [b'\\', b'u', b'0', b'0', high, low, after @ ..] if super::digits::byte(*high, *low).is_some() => {
                     rest = after;
                     return super::digits::byte(*high, *low);
                 }
-                [byte, after @ ..] => {
+                [b'\\', byte @ (b'\\' | b'"' | b'\'' | b'/'), after @ ..] | [byte, after @ ..] => {
                     rest = after;
                     return Some(*byte);
                 }
@@ -242,8 +238,11 @@ fn uu(line: &[u8], out: &mut Vec<u8>) {
 /// The digits of git (base85.c).
 const DIGITS: &[u8; 85] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
+/// The content of a patch, and its length in the text.
+type Patch = (Zeroizing<Vec<u8>>, usize);
+
 /// The files of a binary patch: the new one, and the old one for a patch that can be reversed, one after the other.
-fn patched(text: &[u8], budget: &Budget) -> Result<Option<(Zeroizing<Vec<u8>>, usize)>, Unopenable> {
+fn patched(text: &[u8], budget: &Budget) -> Result<Option<Patch>, Unopenable> {
     let mut at = PATCH.len();
     let mut all = Zeroizing::new(Vec::new());
     let line_at = |at: usize| {

@@ -148,17 +148,14 @@ impl<'b> Form<'b> {
         let (element, end) = self.between.next(bytes, at)?;
         let digits = element.strip_prefix(self.before)?;
         // The last number may be followed by what closes the list.
-        let digits = match digits.strip_suffix(self.after) {
-            Some(digits) => digits,
-            None => {
-                let length = digits.iter().take_while(|byte| byte.is_ascii_hexdigit() || **byte == b'-').count();
-                digits.get(..length)?
-            }
-        };
+        let digits = digits.strip_suffix(self.after).or_else(|| {
+            let length = digits.iter().take_while(|byte| byte.is_ascii_hexdigit() || **byte == b'-').count();
+            digits.get(..length)
+        })?;
         (1..=4).contains(&digits.len()).then_some((digits, end))
     }
 
-    fn value(&self, digits: &[u8], base: Base) -> Option<u8> {
+    fn value(digits: &[u8], base: Base) -> Option<u8> {
         let radix = match base {
             Base::Decimal => 10,
             Base::Hex => 16,
@@ -174,7 +171,7 @@ impl<'b> Form<'b> {
         let (mut next, mut last) = (at, at);
         while out.len() < most {
             let Some((digits, end)) = self.number(bytes, next) else { break };
-            let Some(value) = self.value(digits, base) else { break };
+            let Some(value) = Self::value(digits, base) else { break };
             out.push(value);
             (next, last) = (end + 1, end);
         }

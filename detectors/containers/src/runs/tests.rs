@@ -24,7 +24,7 @@ fn open(text: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn zlib(bytes: &[u8]) -> Vec<u8> {
@@ -41,7 +41,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
 
 /// Text that does not compress well.
 fn text(lines: u32) -> String {
-    (0..lines).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect()
+    (0..lines).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect::<Vec<_>>().concat()
 }
 
 fn base32(bytes: &[u8]) -> String {
@@ -91,11 +91,11 @@ fn ordinary_text_and_digests_are_no_runs() {
     };
     let random: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 9) as u8).collect();
     for text in [
-        (0..200).map(|n| format!("{}  file{n}\n", digest(n))).collect::<String>(),
+        (0..200).map(|n| format!("{}  file{n}\n", digest(n))).collect::<Vec<_>>().concat(),
         format!("\"integrity\": \"sha512-{}\",", to_base64(&random[..64])),
         format!("url(data:image/png;base64,{})", to_base64(&random)),
         wrapped(&to_base64(&random), 64),
-        "some_words_that_are_long_and_only_have_digits_of_base64_in_them_as_names_of_tests_do".repeat(1),
+        "some_words_that_are_long_and_only_have_digits_of_base64_in_them_as_names_of_tests_do".to_owned(),
         "An ordinary text with lines that nobody would take for anything else. ".repeat(100),
         "const TABLE: [u32; 4] = [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344];\n".repeat(50),
     ] {
@@ -133,13 +133,14 @@ fn ascii85_uuencode_yenc_and_patches() {
                 });
                 format!("{}{}\n", digit(line.len() as u8), groups.map(digit).collect::<String>())
             })
-            .collect()
+            .collect::<Vec<_>>()
+            .concat()
     };
     let long: Vec<u8> = [&plain[..], &[0, 0, 0, 7], &plain[..]].concat();
     for zero in [' ', '`'] {
         for before in ["begin 644 x\n", "cat << E\nbegin 644 name\n", ""] {
             let found = open(format!("{before}{}`\nend\n", uu(&long, zero)).as_bytes());
-            assert_eq!(found, [long.clone()], "{before}");
+            assert_eq!(found, std::slice::from_ref(&long), "{before}");
         }
     }
     // `git diff --binary` of a new file with 40 letters.

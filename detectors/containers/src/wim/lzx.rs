@@ -187,9 +187,9 @@ fn translate(out: &mut [u8]) {
             continue;
         }
         let Some(field) = out.get_mut(at + 1..at + 5) else { return };
-        let target = field.iter().rev().fold(0_u32, |value, byte| value << 8 | u32::from(*byte)) as i32;
+        let target = field.iter().rev().fold(0_u32, |value, byte| value << 8 | u32::from(*byte)).cast_signed();
         let place = i32::try_from(at).unwrap_or(i32::MAX);
-        let relative = if target >= 0 && target < TRANSLATED {
+        let relative = if (0..TRANSLATED).contains(&target) {
             Some(target - place)
         } else if target < 0 && target >= -place {
             Some(target + TRANSLATED)

@@ -45,8 +45,9 @@ impl Names {
         let mut seen = BTreeSet::new();
         while let Some((at, folder)) = waiting.pop() {
             // A folder that contains itself is read once.
-            if !seen.insert(at) || self.folder(metadata, at, &folder, &mut waiting).is_none() {
-                continue;
+            if seen.insert(at) {
+                // What is damaged has no names.
+                let _ = self.folder(metadata, at, &folder, &mut waiting);
             }
         }
     }

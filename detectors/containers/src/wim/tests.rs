@@ -3,7 +3,7 @@ use crate::collect::{open, torture};
 
 /// The chunk that both methods have below: 40 lines with numbers.
 fn lines() -> String {
-    (0..40).map(|n| format!("line {}\n", n * 7919 % 10_007)).collect()
+    (0..40).map(|n| format!("line {}\n", n * 7919 % 10_007)).collect::<Vec<_>>().concat()
 }
 
 /// By `wimlib-imagex capture --compress=XPRESS`: the lengths that are not zero, and what follows them.
