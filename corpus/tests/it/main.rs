@@ -1,6 +1,7 @@
 //! Promises of the whole repository, in one test binary.
 
 mod accounting;
+mod carving;
 mod cases;
 mod circles;
 mod covering;

@@ -1,6 +1,6 @@
 //! Android backups (`adb backup`, `.ab`): a header of four lines, then a tar archive, usually in a zlib stream.
 
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use flate2::bufread::ZlibDecoder;
 use keyradius_core::error::{Malformed, Reason};
@@ -63,11 +63,16 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
         return Err(Unopenable::Closed(Reason::Encrypted, "encrypted backup"));
     }
     let member = Member { name: b"", at: 0 };
-    let _ = if compressed == b"1" {
-        inside.member(member, &mut ZlibDecoder::new(input))
-    } else {
-        inside.member(member, &mut input)
-    };
+    if compressed == b"0" {
+        let _ = inside.member(member, &mut input);
+        return Ok(());
+    }
+    let mut stream = ZlibDecoder::new(input);
+    let flow = inside.member(member, &mut stream);
+    let mut after = stream.into_inner();
+    if flow.is_continue() && after.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
+        let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut after);
+    }
     Ok(())
 }
 
@@ -88,6 +93,8 @@ mod tests {
             let seen = open(&AndroidBackup, &file(header, content)).unwrap();
             assert_eq!(seen.content(""), Some(&b"a tar archive"[..]), "{header}");
         }
+        let followed = open(&AndroidBackup, &[&file("5\n1\nnone\n", &packed)[..], b"and more"].concat()).unwrap();
+        assert_eq!(followed.content("trailing"), Some(&b"and more"[..]));
         let locked = open(&AndroidBackup, &file("5\n1\nAES-256\n0011\n", &packed)).unwrap();
         assert_eq!(locked.reasons(), [Reason::Encrypted]);
         for other in ["5\n2\nnone\n", "x\n1\nnone\n", "5", ""] {

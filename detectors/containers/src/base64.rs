@@ -244,7 +244,7 @@ fn begins_stream(run: &[u8]) -> bool {
 
 /// Iterates over the digits of a run. Two things between `run_start` and `run_end` are not digits: the `n` of a written
 /// `\n`, and everything from the quote that closes a literal to the quote that opens the next.
-fn digits(run: &[u8]) -> impl Iterator<Item = u8> {
+pub(super) fn digits(run: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = run;
     let mut closed_by = None;
     std::iter::from_fn(move || {
@@ -330,7 +330,7 @@ fn goes_on(joint: Joint, line: usize) -> bool {
 }
 
 /// Returns the end of the run of digits around `at`, including padding.
-fn run_end(bytes: &[u8], at: usize) -> usize {
+pub(super) fn run_end(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     let mut first = digits_before(bytes, at);
     loop {
@@ -402,7 +402,7 @@ fn digits_before(bytes: &[u8], end: usize) -> usize {
 }
 
 /// Returns the start of the run of digits around `at`.
-fn run_start(bytes: &[u8], at: usize) -> usize {
+pub(super) fn run_start(bytes: &[u8], at: usize) -> usize {
     let mut start = at - digits_before(bytes, at);
     while let Some((gap, line)) = gap_before(bytes.get(..start).unwrap_or_default(), |end| digits_before(bytes, end)) {
         let first = start - gap - line;

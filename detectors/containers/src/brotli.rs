@@ -1,9 +1,10 @@
 //! Brotli streams (RFC 7932), which have no magic number: files and members whose names end in `.br`.
 
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 
-use brotli_decompressor::Decompressor;
-use keyradius_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+use brotli_decompressor::reader::StandardAlloc;
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, Decompressor};
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use super::compressed::{READ, only_member};
 use super::inner::decodes;
@@ -54,7 +55,49 @@ impl Container for Brotli {
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     inside.holds(MEMORY)?;
-    only_member(&mut Decompressor::new(input, READ), inside, "Brotli stream")
+    let state = BrotliState::new(StandardAlloc::default(), StandardAlloc::default(), StandardAlloc::default());
+    let mut stream = Stream { input: BufReader::with_capacity(READ, input), state, is_over: false };
+    only_member(&mut stream, inside, "Brotli stream")?;
+    if stream.is_over && stream.input.fill_buf().is_ok_and(|rest| !rest.is_empty()) {
+        let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut stream.input);
+    }
+    Ok(())
+}
+
+/// A decoder that leaves what follows the stream in its input.
+struct Stream<'r> {
+    input: BufReader<&'r mut dyn Read>,
+    state: BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
+    is_over: bool,
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut out = 0;
+        while out == 0 && !self.is_over && !into.is_empty() {
+            let held = self.input.fill_buf()?;
+            let (mut left, mut used, mut room, mut total) = (held.len(), 0, into.len(), 0);
+            let is_end = held.is_empty();
+            let result = BrotliDecompressStream(
+                &mut left,
+                &mut used,
+                held,
+                &mut room,
+                &mut out,
+                into,
+                &mut total,
+                &mut self.state,
+            );
+            self.input.consume(used);
+            match result {
+                BrotliResult::ResultSuccess => self.is_over = true,
+                BrotliResult::ResultFailure => return Err(io::ErrorKind::InvalidData.into()),
+                BrotliResult::NeedsMoreInput if is_end && out == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
+            }
+        }
+        Ok(out)
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +114,9 @@ mod tests {
         let mut seen = crate::collect::Seen::default();
         open(&mut &*AB, &mut seen).unwrap();
         assert_eq!(seen.content(""), Some(&b"ab".repeat(30)[..]));
+        let mut seen = crate::collect::Seen::default();
+        open(&mut &*[AB, b"and more"].concat(), &mut seen).unwrap();
+        assert_eq!((seen.content("").map(<[u8]>::len), seen.content("trailing")), (Some(60), Some(&b"and more"[..])));
         for cut in 0..AB.len() {
             let _ = open(&mut &AB[..cut], &mut crate::collect::Seen::default());
         }

@@ -17,7 +17,7 @@ static ABOUT: About = About {
     title: "bzip2 stream",
     detects: "bzip2 streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
               the last stream.",
-    blind_to: "Damage to a stream in the middle of other bytes is not reported.",
+    blind_to: "Damage at the very start of a stream in the middle of other bytes is not reported.",
     respond: "Treat the contents as plain text.",
     references: &["bzip2 1.0.8, bzlib.h"],
 };

@@ -36,6 +36,9 @@ const POINTERS: u32 = 0x800;
 const PAGE: u64 = 4096;
 const INODE: u64 = 12;
 
+/// Room for a boot loader in front of the superblock (`mkfs.cramfs -p`). All offsets count from its start.
+const PADDING: usize = 512;
+
 /// Most bytes of a folder.
 const MOST_FOLDER: u64 = 16 << 20;
 
@@ -45,11 +48,16 @@ impl Container for Cramfs {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        &[Magic { at: 0, bytes: LITTLE }, Magic { at: 0, bytes: BIG }]
+        &[
+            Magic { at: 0, bytes: LITTLE },
+            Magic { at: 0, bytes: BIG },
+            Magic { at: PADDING, bytes: LITTLE },
+            Magic { at: PADDING, bytes: BIG },
+        ]
     }
 
     fn claims(&self, start: &[u8]) -> bool {
-        self.magics().iter().any(|magic| magic.begins(start)) && start.get(16..32) == Some(SIGNATURE)
+        padding(start).is_some()
     }
 
     fn inner(&self) -> &'static [Magic] {
@@ -57,7 +65,8 @@ impl Container for Cramfs {
     }
 
     fn length(&self, bytes: &Cursor) -> Option<u64> {
-        let start = held(bytes, 0, 8, 8)?;
+        let start = held(bytes, 0, START.min(bytes.size()), START)?;
+        let start = start.get(padding(&start)?..)?;
         let size = start.get(4..8)?.try_into().ok()?;
         Some(if start.starts_with(BIG) { u32::from_be_bytes(size) } else { u32::from_le_bytes(size) }.into())
     }
@@ -65,6 +74,23 @@ impl Container for Cramfs {
     fn reader(&self) -> Reader {
         Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
+}
+
+/// How many bytes the superblock and the root have, and how many the start of an image with padding.
+const SUPERBLOCK: usize = 76;
+const START: u64 = (PADDING + SUPERBLOCK) as u64;
+
+/// The length of the padding at the start of an image: none, or room for a boot loader, which the offset of the first
+/// entry of the root tells apart.
+fn padding(start: &[u8]) -> Option<usize> {
+    [0, PADDING].into_iter().find(|padding| {
+        let superblock = start.get(*padding..).unwrap_or_default();
+        let big = superblock.starts_with(BIG);
+        let root = || superblock.get(64..).and_then(|root| Inode::read(root, big));
+        (big || superblock.starts_with(LITTLE))
+            && superblock.get(16..32) == Some(SIGNATURE)
+            && (*padding == 0 || root().is_some_and(|root| root.offset == START))
+    })
 }
 
 /// A file or a folder.
@@ -96,7 +122,8 @@ impl Inode {
 
 fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("cramfs superblock", 0);
-    let start = held(bytes, 0, 76, 76).filter(|start| start.get(16..32) == Some(SIGNATURE)).ok_or(malformed)?;
+    let start = held(bytes, 0, START.min(bytes.size()), START).ok_or(malformed)?;
+    let start = padding(&start).and_then(|padding| start.get(padding..)).ok_or(malformed)?;
     let big = start.starts_with(BIG);
     let flags = start.get(8..12).and_then(|flags| flags.try_into().ok()).ok_or(malformed)?;
     let flags = if big { u32::from_be_bytes(flags) } else { u32::from_le_bytes(flags) };

@@ -20,7 +20,7 @@ static ABOUT: About = About {
     id: "gzip",
     title: "gzip stream",
     detects: "gzip streams, decompressed as they are read. The contents are scanned like a file.",
-    blind_to: "Damage to a stream in the middle of other bytes is not reported. Deflate streams without a header.",
+    blind_to: "Deflate streams without a header.",
     respond: "Treat the contents as plain text.",
     references: &["RFC 1952"],
 };

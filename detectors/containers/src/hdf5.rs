@@ -40,6 +40,11 @@ impl Container for Hdf5 {
         &[Magic { at: 0, bytes: MAGIC }, Magic { at: 512, bytes: MAGIC }, Magic { at: 1024, bytes: MAGIC }]
     }
 
+    /// Streams are looked for while they are read.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(read)
     }

@@ -12,6 +12,8 @@ use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use keyradius_readers::stored::held;
 
+use super::lzop::lzo;
+
 /// JFFS2 file systems.
 #[derive(Debug)]
 pub(crate) struct Jffs2;
@@ -20,7 +22,7 @@ static ABOUT: About = About {
     id: "jffs2",
     title: "JFFS2 file system",
     detects: "JFFS2 images of either byte order: files from their nodes, compressed by zlib or rtime or stored.",
-    blind_to: "Nodes compressed by LZO are reported as not read. Extended attributes. Names are those of the last folder \
+    blind_to: "Extended attributes. Names are those of the last folder \
                entry of a file.",
     respond: "Firmware is on every device that runs it: replace the key, then ship new firmware.",
     references: &["Linux, include/uapi/linux/jffs2.h"],
@@ -65,6 +67,10 @@ impl Container for Jffs2 {
         self.magics()
     }
 
+    fn has_headers(&self) -> bool {
+        true
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
@@ -99,9 +105,28 @@ impl Node {
 /// The checksum of JFFS2: CRC-32 that begins with zero and is not inverted.
 fn sum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+        let slot = ((sum ^ u32::from(*byte)) & 0xff) as usize;
+        sum >> 8 ^ SUMS.get(slot).copied().unwrap_or_default()
     })
 }
+
+static SUMS: [u32; 256] = {
+    let mut sums = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let (mut sum, mut bit) = (at as u32, 0);
+        while bit < 8 {
+            sum = if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 };
+            bit += 1;
+        }
+        #[allow(clippy::indexing_slicing, reason = "a table of 256")]
+        {
+            sums[at] = sum;
+        }
+        at += 1;
+    }
+    sums
+};
 
 /// A part of a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +139,8 @@ struct Part {
     packed: u32,
     length: u32,
     method: u8,
+    /// The checksum of its data.
+    sum: u32,
 }
 
 /// What is known of an image.
@@ -151,7 +178,7 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut unsupported = false;
     for (inode, parts) in &mut files.parts {
         parts.sort_unstable_by_key(|part| (part.offset, part.version));
-        unsupported |= parts.iter().any(|part| !matches!(part.method, 0 | 1 | 2 | 6));
+        unsupported |= parts.iter().any(|part| !matches!(part.method, 0 | 1 | 2 | 6 | 7));
         let path = path(*inode, &files.names);
         let member = Member { name: &path, at: parts.first().map_or(0, |part| part.at) };
         let mut content = Content { bytes, parts: parts.iter(), block: Vec::new(), at: 0, damaged: false };
@@ -164,7 +191,7 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
     }
     if unsupported {
-        inside.unread(Member { name: b"", at: 0 }, Reason::Unsupported, "nodes compressed by LZO");
+        inside.unread(Member { name: b"", at: 0 }, Reason::Unsupported, "method");
     }
     Ok(())
 }
@@ -207,14 +234,14 @@ impl Files {
             // jffs2_raw_inode: inode, version, mode, ..., offset, packed and unpacked length, method.
             INODE => {
                 let (Some(inode), Some(version), Some(mode)) = (word(12), word(16), word(20)) else { return };
-                let (Some(offset), Some(packed), Some(length), Some(method)) =
-                    (word(44), word(48), word(52), head.get(56))
+                let (Some(offset), Some(packed), Some(length), Some(method), Some(sum)) =
+                    (word(44), word(48), word(52), head.get(56), word(60))
                 else {
                     return;
                 };
                 let is_part = mode & 0xf000 == 0x8000 && packed > 0 && u64::from(length) <= MOST_NODE;
                 if is_part && u64::from(packed) + 68 <= node.length {
-                    let part = Part { offset, version, at: at + 68, packed, length, method: *method };
+                    let part = Part { offset, version, at: at + 68, packed, length, method: *method, sum };
                     self.parts.entry(inode).or_default().push(part);
                 }
             }
@@ -248,10 +275,14 @@ impl Content<'_> {
     fn unpack(&self, part: &Part) -> Option<Vec<u8>> {
         let packed = held(self.bytes, part.at, part.packed.into(), MOST_NODE)?;
         let length = usize::try_from(part.length).ok()?;
+        if sum(&packed) != part.sum {
+            return None;
+        }
         match part.method {
             0 => Some(packed),
             1 => Some(vec![0; length]),
             2 => rtime(&packed, length),
+            7 => lzo::block(&packed, length),
             6 => {
                 let mut out = Vec::new();
                 ZlibDecoder::new(packed.as_slice()).take(part.length.into()).read_to_end(&mut out).ok()?;

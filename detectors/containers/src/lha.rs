@@ -56,6 +56,10 @@ impl Container for Lha {
         &[Magic { at: 2, bytes: b"-lh5-" }, Magic { at: 2, bytes: b"-lhd-" }]
     }
 
+    fn has_headers(&self) -> bool {
+        true
+    }
+
     fn reader(&self) -> Reader {
         Reader::InOrder(open)
     }
@@ -68,6 +72,8 @@ struct Header {
     packed: u64,
     unpacked: u64,
     is_folder: bool,
+    /// The checksum of the content.
+    sum: Option<u16>,
 }
 
 impl Header {
@@ -87,6 +93,7 @@ impl Header {
         let (mut packed, unpacked) = (word(7)?, word(11)?);
         let level = *start.get(20).ok_or("header")?;
         let mut names = Names::default();
+        let content_sum;
         match level {
             0 | 1 => {
                 let length = u64::from(*start.first().ok_or("header")?);
@@ -94,6 +101,7 @@ impl Header {
                 let sum = header.get(2..).unwrap_or_default().iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
                 let name = usize::from(*header.get(21).ok_or("header")?);
                 names.file = header.get(22..22 + name).ok_or("header")?.to_vec();
+                content_sum = le16(&header, 22 + name);
                 if header.get(1) != Some(&sum) {
                     return Err("checksum of a header");
                 }
@@ -106,6 +114,7 @@ impl Header {
                 let length = u64::from(le16(&start, 0).ok_or("header")?);
                 let begin = stream.at();
                 let header = stream.held(26, 26).ok_or("cut off")?;
+                content_sum = le16(&header, 21);
                 let used = names.extended(stream, le16(&header, 24).ok_or("header")?)?;
                 // Padding, so that no header begins with a zero.
                 let rest = length.checked_sub(26 + used).filter(|rest| *rest <= 256).ok_or("header")?;
@@ -116,7 +125,7 @@ impl Header {
             _ => return Err("level of the header"),
         }
         let name = names.path();
-        Ok(Some(Self { name, is_folder: method == *b"-lhd-", method, packed, unpacked }))
+        Ok(Some(Self { name, is_folder: method == *b"-lhd-", method, packed, unpacked, sum: content_sum }))
     }
 }
 
@@ -189,7 +198,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
 fn member(header: &Header, at: u64, stream: &mut Stream<'_>, inside: &mut dyn Inside) -> ControlFlow<()> {
     let member = Member { name: &header.name, at };
     let bits = match &header.method {
-        b"-lh0-" | b"-lz4-" => return stream.member(inside, member, header.packed),
+        b"-lh0-" | b"-lz4-" => 0,
         b"-lh4-" => 12,
         b"-lh5-" => 13,
         b"-lh6-" => 15,
@@ -202,14 +211,63 @@ fn member(header: &Header, at: u64, stream: &mut Stream<'_>, inside: &mut dyn In
         }
     };
     let begin = stream.at();
-    let flow = {
-        let packed = (&mut *stream).take(header.packed);
-        inside.member(member, &mut Decoder::new(packed, bits, header.unpacked))
-    };
-    flow?;
+    let packed = (&mut *stream).take(header.packed);
+    let mut sum = Sum { sum: 0, length: 0 };
+    if bits == 0 {
+        inside.member(member, &mut Summed { inner: packed, sum: &mut sum })?;
+    } else {
+        let decoder = Decoder::new(packed, bits, header.unpacked);
+        inside.member(member, &mut Summed { inner: decoder, sum: &mut sum })?;
+    }
+    if sum.length == header.unpacked && header.sum.is_some_and(|wanted| wanted != sum.sum) {
+        inside.unread(member, Reason::Damaged, "checksum");
+    }
     let left = header.packed.saturating_sub(stream.at() - begin);
     skip(stream, left, member, inside)
 }
+
+/// CRC-16 of a content (that of ARC, 0xa001), and its length.
+struct Sum {
+    sum: u16,
+    length: u64,
+}
+
+/// Computes the checksum of what is read.
+struct Summed<'s, R> {
+    inner: R,
+    sum: &'s mut Sum,
+}
+
+impl<R: Read> Read for Summed<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(into)?;
+        let all = into.get(..read).unwrap_or_default();
+        self.sum.length += read as u64;
+        self.sum.sum = all.iter().fold(self.sum.sum, |sum, byte| {
+            let slot = usize::from((sum ^ u16::from(*byte)) & 0xff);
+            sum >> 8 ^ SUMS.get(slot).copied().unwrap_or_default()
+        });
+        Ok(read)
+    }
+}
+
+static SUMS: [u16; 256] = {
+    let mut sums = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let (mut sum, mut bit) = (at as u16, 0);
+        while bit < 8 {
+            sum = if sum & 1 == 1 { sum >> 1 ^ 0xa001 } else { sum >> 1 };
+            bit += 1;
+        }
+        #[allow(clippy::indexing_slicing, reason = "a table of 256")]
+        {
+            sums[at] = sum;
+        }
+        at += 1;
+    }
+    sums
+};
 
 fn skip(stream: &mut Stream<'_>, length: u64, member: Member<'_>, inside: &mut dyn Inside) -> ControlFlow<()> {
     if stream.skip(length) {

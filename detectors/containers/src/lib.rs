@@ -24,6 +24,7 @@ mod crx;
 mod digits;
 mod disk;
 mod dmg;
+mod erofs;
 mod escape;
 mod ewf;
 mod ext;
@@ -46,6 +47,7 @@ mod lzip;
 mod lzma;
 mod lzop;
 mod mozlz4;
+mod ntfs;
 mod openpgp_compressed;
 mod openpgp_packets;
 mod parquet;
@@ -60,6 +62,7 @@ mod reencoded;
 mod registry;
 mod romfs;
 mod rpm;
+mod runs;
 mod sevenz;
 mod snappy;
 mod sqlite;
@@ -67,6 +70,8 @@ mod squashfs;
 mod sstable;
 mod starts;
 mod tar;
+mod ubi;
+mod ubifs;
 mod uboot;
 mod uf2;
 mod unix_compress;
@@ -76,6 +81,7 @@ mod vdi;
 mod vhd;
 mod vhdx;
 mod vmdk;
+mod wim;
 mod xar;
 mod xz;
 mod zip;
@@ -102,6 +108,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &quoted_printable::QuotedPrintable,
     &reencoded::Reencoded,
     &openpgp_packets::OpenPgpPackets,
+    &runs::Runs,
     // Last: it begins where the others found nothing.
     &assembled::Assembled,
 ];
@@ -127,6 +134,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &rpm::Rpm,
     &sevenz::SevenZ,
     &cab::Cab,
+    &wim::Wim,
     &xar::Xar,
     &cfb::Cfb,
     &asar::Asar,
@@ -135,6 +143,9 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &cramfs::Cramfs,
     &romfs::Romfs,
     &jffs2::Jffs2,
+    &ubi::Ubi,
+    &ubifs::Ubifs,
+    &erofs::Erofs,
     &qcow2::Qcow2,
     &dmg::Dmg,
     &vhdx::Vhdx,
@@ -146,6 +157,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &uboot::Uboot,
     &iso9660::Iso9660,
     &ext::Ext,
+    &ntfs::Ntfs,
     &fat::Fat,
     &lzip::Lzip,
     &lzop::Lzop,

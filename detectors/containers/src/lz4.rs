@@ -19,7 +19,7 @@ static ABOUT: About = About {
     title: "LZ4 frame",
     detects: "LZ4 frames, decompressed as they are read. The contents are scanned like a file, and so are skippable \
               frames and data after the last frame.",
-    blind_to: "Bare LZ4 blocks. Damage to a stream in the middle of other bytes is not reported. More than 4 MiB of skippable frames, and \
+    blind_to: "Bare LZ4 blocks. More than 4 MiB of skippable frames, and \
                data after a legacy frame, are reported as not read.",
     respond: "Treat the contents as plain text.",
     references: &["LZ4 Frame Format Description 1.6.4"],

@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Read};
 
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_readers::stored::le32;
 use lzma_rust2::LzmaReader;
 
 use super::compressed::{BESIDE, READ, only_member};
@@ -77,7 +78,8 @@ fn decoder<R: Read>(input: R, dictionary: u32) -> Option<LzmaReader<R>> {
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("lzip header", 0);
     let input = Input { ahead: Vec::new(), at: 0, rest: BufReader::with_capacity(READ, input) };
-    let mut members = Members { input: Some(input), decoder: None, granted: u32::MAX };
+    let mut members =
+        Members { input: Some(input), decoder: None, granted: u32::MAX, sum: flate2::Crc::new(), failed: false };
     let size = members.next().map_err(|_| malformed)?.ok_or(malformed)?;
     if let Err(reason) = inside.holds(u64::from(size) + BESIDE) {
         inside.unread(Member { name: b"", at: 0 }, reason, "dictionary");
@@ -133,6 +135,10 @@ struct Members<'r> {
     decoder: Option<LzmaReader<Input<'r>>>,
     /// The largest dictionary for which there is memory, in bytes.
     granted: u32,
+    /// What came out of this member: its checksum and its length are in the trailer.
+    sum: flate2::Crc,
+    /// Whether a member is damaged: nothing after it can be read.
+    failed: bool,
 }
 
 impl Members<'_> {
@@ -155,6 +161,14 @@ impl Members<'_> {
 
 impl Read for Members<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = if self.failed { Err(io::ErrorKind::InvalidData.into()) } else { self.read_next(into) };
+        self.failed |= read.is_err();
+        read
+    }
+}
+
+impl Members<'_> {
+    fn read_next(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             let Some(mut decoder) = self.decoder.take() else {
                 match self.next()? {
@@ -165,6 +179,7 @@ impl Read for Members<'_> {
             };
             let read = decoder.read(into)?;
             if read > 0 || into.is_empty() {
+                self.sum.update(into.get(..read).unwrap_or_default());
                 self.decoder = Some(decoder);
                 return Ok(read);
             }
@@ -173,7 +188,12 @@ impl Read for Members<'_> {
             let left = input.ahead.split_off(input.at.min(input.ahead.len()));
             input.ahead = [ahead, left].concat();
             input.at = 0;
-            input.read_exact(&mut [0; TRAILER])?;
+            let mut trailer = [0; TRAILER];
+            input.read_exact(&mut trailer)?;
+            let sum = std::mem::take(&mut self.sum);
+            if le32(&trailer, 0) != Some(sum.sum()) || le32(&trailer, 4) != Some(sum.amount()) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             self.input = Some(input);
         }
     }

@@ -29,6 +29,9 @@ const MAGIC: &[u8] = &[0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 const FOOTER: u64 = 48;
 const AT: usize = 40;
 
+/// Length of what follows each block, in bytes: the number of its compression and a checksum.
+const TRAILER: u64 = 5;
+
 /// Most bytes of a block, and most blocks of a table.
 const MOST: usize = 16 << 20;
 const MOST_BLOCKS: usize = 1 << 20;
@@ -84,6 +87,13 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("footer of a table", 0);
     let footer = bytes.size().checked_sub(FOOTER).and_then(|at| held(&bytes, at, FOOTER, FOOTER)).ok_or(malformed)?;
     inside.holds((4 * MOST as u64).min(inside.memory()))?;
+    // The index and its checksum end where the footer begins. Other bytes may be before the table, and the offsets count
+    // from its start.
+    let before = index(&footer).and_then(|(at, length)| {
+        let end = at.checked_add(length)?.checked_add(TRAILER)?;
+        (bytes.size() - FOOTER).checked_sub(end)
+    });
+    let bytes = before.map(|before| bytes.part(before, u64::MAX)).ok_or(malformed)?;
     let blocks = index(&footer).and_then(|index| unpacked(&bytes, index)).and_then(|index| handles(&index));
     let Some(blocks) = blocks else { return Err(malformed.into()) };
     let mut content = Blocks { bytes: &bytes, handles: blocks.into_iter(), block: Vec::new(), at: 0, damaged: None };

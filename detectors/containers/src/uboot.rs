@@ -92,7 +92,8 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
 fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("U-Boot header", 0);
     let header = held(bytes, 0, HEADER, HEADER).ok_or(malformed)?;
-    let size = u64::from(be32(&header, 12).ok_or(malformed)?);
+    let (size, sum) = be32(&header, 12).zip(be32(&header, 24)).ok_or(malformed)?;
+    let size = u64::from(size);
     let [_, _, kind, packed] = *header.get(28..32).and_then(<[u8]>::first_chunk).ok_or(malformed)?;
     let name = until_zero(header.get(32..).unwrap_or_default());
     // The known numbers of types and compressors, with room for new ones.
@@ -120,7 +121,18 @@ fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         if inside.member(Member { name, at }, &mut Exactly::new(bytes.part(at, length), length)).is_break() {
             return Ok(());
         }
-        at += length.next_multiple_of(4);
+        let end = at.saturating_add(length);
+        at = end.next_multiple_of(4);
+        // What follows may begin without padding.
+        if held(bytes, end, at - end, 4).is_none_or(|padding| padding.iter().any(|byte| *byte != 0)) {
+            at = end;
+        }
+    }
+    // The checksum of the header was verified; that of the payload tells whether it is cut.
+    let mut checksum = flate2::CrcReader::new(bytes.part(HEADER, size));
+    let is_read = std::io::copy(&mut checksum, &mut std::io::sink()).is_ok_and(|read| read == size);
+    if is_read && sum != checksum.crc().sum() {
+        inside.unread(Member { name, at: HEADER }, Reason::Damaged, "checksum");
     }
     // Data that no payload owns.
     if at < bytes.size() {
@@ -247,6 +259,9 @@ mod tests {
         let mut bytes = LEGACY.to_vec();
         bytes.resize(64, 0);
         bytes[12..16].copy_from_slice(&(payload.len() as u32).to_be_bytes());
+        let mut checksum = flate2::Crc::new();
+        checksum.update(payload);
+        bytes[24..28].copy_from_slice(&checksum.sum().to_be_bytes());
         bytes[30] = kind;
         bytes[32..36].copy_from_slice(b"name");
         bytes.extend(payload);

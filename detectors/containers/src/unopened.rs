@@ -34,13 +34,10 @@ pub const UNOPENED: &[Unopened] = &[
     Unopened::new("apple_partition_map", 0, b"ER\x08\0").and(512, b"PM\0\0"),
     Unopened::new("apple_partition_map", 0, b"ER\x08\0").and(2048, b"PM\0\0"),
     Unopened::new("apfs", 32, b"NXSB"),
-    Unopened::new("ntfs", 3, b"NTFS    "),
     Unopened::new("exfat", 3, b"EXFAT   "),
     Unopened::new("xfs", 0, b"XFSB"),
     Unopened::new("btrfs", 0x10040, b"_BHRfS_M"),
-    Unopened::new("erofs", 1024, &[0xe2, 0xe1, 0xf5, 0xe0]),
     Unopened::new("f2fs", 1024, &[0x10, 0x20, 0xf5, 0xf2]),
-    Unopened::new("ubi", 0, b"UBI#"),
     Unopened::new("android_boot", 0, b"ANDROID!"),
     Unopened::new("qcow1", 0, b"QFI\xfb\0\0\0\x01"),
     Unopened::new("qed", 0, b"QED\0"),
@@ -75,7 +72,6 @@ pub const UNOPENED: &[Unopened] = &[
     // The main header: its type is 2 (ARJ TECHNOTE.TXT).
     Unopened::new("arj", 0, b"\x60\xea").and(10, &[2]),
     Unopened::new("ace", 7, b"**ACE**"),
-    Unopened::new("wim", 0, b"MSWIM\0\0\0"),
     // Backups and repositories of other tools. Mercurial: bundles are `HG10` and a method, or `HG20` and parameters.
     Unopened::new("borg", 0, b"BORG_SEG"),
     Unopened::new("restic_encrypted", 0, b"{\"created\":\"").with(b"\"kdf\":\"scrypt\""),

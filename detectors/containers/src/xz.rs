@@ -19,7 +19,7 @@ static ABOUT: About = About {
     title: "xz stream",
     detects: "xz streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
               the last stream.",
-    blind_to: "Damage to a stream in the middle of other bytes is not reported. Dictionaries that exceed the memory of the run are reported as \
+    blind_to: "Dictionaries that exceed the memory of the run are reported as \
                not read.",
     respond: "Treat the contents as plain text.",
     references: &["The .xz File Format 1.2.1"],

@@ -77,6 +77,10 @@ impl Container for Zip {
         directory::length(bytes)
     }
 
+    fn has_headers(&self) -> bool {
+        true
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(open)
     }

@@ -20,7 +20,7 @@ static ABOUT: About = About {
     title: "Zstandard stream",
     detects: "Zstandard streams, decompressed as they are read. The contents are scanned like a file, and so are \
               skippable frames and data after the last frame.",
-    blind_to: "Damage to a stream in the middle of other bytes is not reported. Streams that need a dictionary, windows larger than 128 MiB, \
+    blind_to: "Streams that need a dictionary, windows larger than 128 MiB, \
                and more than 4 MiB of skippable frames are reported as not read.",
     respond: "Treat the contents as plain text.",
     references: &["RFC 8878"],

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blob::Origin;
 
-/// Maximum number of candidates of one input. Further ones are searched as plain bytes only.
+/// Maximum number of candidates of one input. Further ones are searched as plain bytes only, and are a gap.
 pub(super) const MOST: usize = 1 << 16;
 
 /// What looks like the start of a container.
@@ -30,19 +30,27 @@ impl Candidates {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the candidates of a blob.
-    pub(super) fn add(&self, origin: &Origin, more: &mut Vec<Candidate>) {
-        if !more.is_empty() {
-            let mut all = self.lock();
-            let known = all.entry(origin.clone()).or_default();
-            let room = MOST.saturating_sub(known.len());
-            known.extend(more.drain(..).take(room));
+    /// Keeps the candidates of a blob. Returns whether there is room for all of them.
+    pub(super) fn add(&self, origin: &Origin, more: &mut Vec<Candidate>) -> bool {
+        if more.is_empty() {
+            return true;
         }
+        let mut all = self.lock();
+        let known = all.entry(origin.clone()).or_default();
+        let room = MOST.saturating_sub(known.len());
+        let fits = more.len() <= room;
+        known.extend(more.drain(..).take(room));
+        fits
     }
 
     /// Whether an input has candidates.
     pub(super) fn has(&self, origin: &Origin) -> bool {
         self.lock().contains_key(origin)
+    }
+
+    /// Whether an input has candidates from an offset on.
+    pub(super) fn is_beyond(&self, origin: &Origin, at: u64) -> bool {
+        self.lock().get(origin).is_some_and(|all| all.iter().any(|candidate| candidate.at >= at))
     }
 
     /// Takes the candidates of an input.

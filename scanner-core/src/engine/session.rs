@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::allowance::Allowance;
-use super::carving::Candidates;
+use super::carving::{Candidates, MOST};
 use super::locked::Shelf;
 use super::memory::Room;
 use super::worker::{Context, Worker};
@@ -36,7 +36,7 @@ pub(super) struct Session<'a> {
     pub(super) locked: Mutex<Shelf>,
     pub(super) room: Arc<Room>,
     /// Containers of which bytes were scanned as they are, with findings.
-    rescanned: Mutex<BTreeMap<Origin, (Rescan, u64)>>,
+    rescanned: Mutex<BTreeMap<Origin, (Rescan, Vec<Span>)>>,
     /// Members whose content other members have in another form.
     views: Mutex<BTreeSet<Origin>>,
     /// Containers seen in the middle of inputs that are being read.
@@ -81,14 +81,15 @@ impl<'a> Session<'a> {
 
     /// Records that bytes of a container were scanned as they are, with findings.
     pub(super) fn rescanned(&self, container: &Origin, how: Rescan) {
-        self.rescanned_from(container, how, 0);
+        self.rescanned_in(container, how, &[(0, u64::MAX)]);
     }
 
-    /// Like [`Self::rescanned`], for the bytes from an offset.
-    pub(super) fn rescanned_from(&self, container: &Origin, how: Rescan, at: u64) {
+    /// Like [`Self::rescanned`], for parts of the bytes.
+    pub(super) fn rescanned_in(&self, container: &Origin, how: Rescan, spans: &[Span]) {
         let mut all = lock(&self.rescanned);
-        let known = all.entry(container.clone()).or_insert((how, at));
-        *known = (how.max(known.0), at.min(known.1));
+        let (known, within) = all.entry(container.clone()).or_insert((how, Vec::new()));
+        *known = how.max(*known);
+        within.extend_from_slice(spans);
     }
 
     /// Records a member whose content other members of its container have in another form; the first [`MOST_VIEWS`].
@@ -156,7 +157,10 @@ impl<'a> Session<'a> {
             lock(known).join(worker.end(frame));
         }
         worker.known.clear();
-        self.candidates.add(blob.origin, &mut worker.candidates);
+        if !self.candidates.add(blob.origin, &mut worker.candidates) {
+            let detail = format!("more than {MOST} containers amid other bytes");
+            self.run.gap(Gap::new(blob.origin.clone(), Reason::TooMany, detail));
+        }
         worker.flush(self, blob);
         let now = worker.count;
         self.run.count_materials(now.all - before.all);
@@ -181,7 +185,7 @@ impl<'a> Session<'a> {
     /// the members of a sound container, the start of a key is not one: its parts are stored apart.
     fn without_twins(&self, occurrences: &mut Vec<Occurrence>) {
         let mut twins: BTreeSet<usize> = BTreeSet::new();
-        for (container, (how, from)) in lock(&self.rescanned).iter() {
+        for (container, (how, within)) in lock(&self.rescanned).iter() {
             let first = occurrences.partition_point(|o| o.origin < *container);
             let inside = |o: &Occurrence| {
                 o.origin.path == container.path
@@ -195,7 +199,11 @@ impl<'a> Session<'a> {
             };
             let place = |o: &Occurrence| o.origin.wraps.get(container.wraps.len()).map_or(o.offset, |wrap| wrap.at);
             let (mut own, members): (Vec<_>, Vec<_>) = all().partition(|(_, o)| is_own(o));
-            own.retain(|(_, o)| place(o) >= *from);
+            let within = joined(within.clone());
+            own.retain(|(_, o)| {
+                let before = within.partition_point(|(start, _)| *start <= place(o));
+                before.checked_sub(1).and_then(|at| within.get(at)).is_some_and(|(_, end)| place(o) < *end)
+            });
             let members: BTreeSet<Same> = members.iter().filter_map(|(_, o)| Same::of(&o.material)).collect();
             let is_twin = |o: &Occurrence| Same::of(&o.material).is_some_and(|same| members.contains(&same));
             let is_part = |o: &Occurrence| {
@@ -250,6 +258,22 @@ impl<'a> Session<'a> {
 /// Maximum number of views with findings that are remembered, because each is compared with all findings of its
 /// container. Findings in further ones are reported twice.
 const MOST_VIEWS: usize = 1 << 10;
+
+/// The start and the end of a part of an input, in bytes.
+type Span = (u64, u64);
+
+/// Sorts spans and joins those that overlap.
+fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    spans.dedup_by(|(start, end), before| {
+        let overlaps = *start <= before.1;
+        if overlaps {
+            before.1 = before.1.max(*end);
+        }
+        overlaps
+    });
+    spans
+}
 
 /// Why bytes of a container were scanned as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -36,8 +36,6 @@ struct Level<'s> {
     session: &'s Session<'s>,
     allowance: &'s Allowance,
     depth: u32,
-    /// Whether damage is not reported: in what only looked like a container, amid other bytes.
-    quiet: bool,
 }
 
 impl<'s> Session<'s> {
@@ -49,7 +47,7 @@ impl<'s> Session<'s> {
         };
         let limits = *self.run.limits();
         let allowance = Allowance::new(limits, packed, Holding::new(&self.room, limits.max_held));
-        Level { session: self, allowance: &allowance, depth: 0, quiet: false }.open(origin, input)
+        Level { session: self, allowance: &allowance, depth: 0 }.open(origin, input)
     }
 
     /// Opens a container that was wrapped in text, within the budget for text. Returns what was found in it; `None` if
@@ -68,7 +66,7 @@ impl<'s> Session<'s> {
         let holding = around.holding.clone().unwrap_or_else(|| Holding::new(&self.room, self.run.limits().max_held));
         let allowance = Allowance::new(limits, bytes.len() as u64, holding);
         let allowance = Allowance { known: Some(Mutex::default()), ..allowance };
-        let level = Level { session: self, allowance: &allowance, depth: around.depth, quiet: false };
+        let level = Level { session: self, allowance: &allowance, depth: around.depth };
         let opened = level.open(origin, Packed::Stream(bytes, &mut io::empty()));
         // Exceeding the budget has already been reported.
         let _ = budget.take(allowance.unpacked.load(Relaxed).min(budget.left()));
@@ -101,11 +99,7 @@ impl Sink for Level<'_> {
                 return looked;
             }
         }
-        let looked = self.session.plain(blob, self.depth, Some(self.allowance));
-        if blob.window.first() && blob.window.last && !looked.stop {
-            return looked.with(self.carve(blob.origin, &|| Arc::new(Held::new(blob.bytes.to_vec()))));
-        }
-        looked
+        self.searched(blob)
     }
 
     fn carve(&self, origin: &Origin, bytes: &dyn Fn() -> Arc<dyn ReadAt>) -> Looked {
@@ -164,6 +158,15 @@ fn place(container: &dyn Container, start: &[u8]) -> Option<usize> {
 }
 
 impl Level<'_> {
+    /// Searches a blob that is no container, and opens the containers in the middle of it.
+    fn searched(&self, blob: Blob<'_>) -> Looked {
+        let looked = self.session.plain(blob, self.depth, Some(self.allowance));
+        if blob.window.first() && blob.window.last && !looked.stop {
+            return looked.with(self.carve(blob.origin, &|| Arc::new(Held::new(blob.bytes.to_vec()))));
+        }
+        looked
+    }
+
     /// The next depth.
     const fn within(&self) -> Self {
         Self { depth: self.depth + 1, ..*self }
@@ -181,13 +184,6 @@ impl Level<'_> {
         let read = bytes.read_from(0, &mut start).unwrap_or_default();
         let start = start.get(..read).unwrap_or_default();
         self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
-    }
-
-    /// Reports a gap, unless it is damage of something that may have been no container.
-    fn tell(&self, gap: Gap) {
-        if !self.quiet || gap.reason != Reason::Damaged {
-            self.session.run.gap(gap);
-        }
     }
 
     /// Whether a limit ends the reading of everything in the outermost input.
@@ -221,7 +217,7 @@ impl Level<'_> {
     fn is_not_one(&self, origin: &Origin) {
         let detail = "not the format that its first bytes indicate".to_owned();
         if self.allowance.spent().is_none() {
-            self.tell(Gap::new(origin.clone(), Reason::Damaged, detail));
+            self.session.run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
         }
     }
 
@@ -288,13 +284,19 @@ impl Level<'_> {
         let is_new = |candidate: Candidate| {
             let is_same = || {
                 let of = self.session.knowledge.containers.get(candidate.container);
-                of.is_some_and(|of| containers.iter().any(|one| one.about().id == of.about().id))
+                of.is_some_and(|of| {
+                    containers.iter().any(|one| {
+                        // What is known by its end contains everything before.
+                        one.about().id == of.about().id && (one.has_headers() || one.trailer().is_some())
+                    })
+                })
             };
             let is_before = || candidate.at < reach || containers.iter().any(|one| one.trailer().is_some());
             if in_order {
                 return candidate.at >= left;
             }
-            !(watched.account.is_touched(candidate.at) || is_before() && is_same())
+            let is_exact = containers.iter().all(|one| one.is_exact());
+            !(is_exact && watched.account.is_touched(candidate.at) || is_before() && is_same())
         };
         let inner = self.open_inner(origin, 0, &|| Arc::clone(bytes), &is_new);
         Some(looked.with(inner))
@@ -322,6 +324,10 @@ impl Level<'_> {
                     // Of a stream, only the first bytes are still there.
                     let whole = || Arc::new(Held::new(first.to_vec())) as Arc<dyn ReadAt>;
                     let is_new = |candidate: Candidate| candidate.at >= left && consumed.get() == 0;
+                    if consumed.get() > 0 && self.session.candidates.is_beyond(origin, left) {
+                        let detail = format!("containers after byte {left} of a stream in another container");
+                        self.session.run.gap(Gap::new(origin.clone(), Reason::Unsupported, detail));
+                    }
                     let looked = looked.with(self.open_inner(origin, 0, &whole, &is_new));
                     match outcome {
                         Outcome::Opened { .. } => {
@@ -396,7 +402,7 @@ impl Level<'_> {
         let opened = self.at_any_place(origin, containers, first, &bytes);
         if let Some(error) = fault {
             let detail = format!("{error}, after {length} bytes");
-            self.tell(Gap::new(origin.clone(), Reason::Damaged, detail));
+            self.session.run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
         }
         if opened.is_none() && consumed.get() > 0 {
             return Some(self.as_it_is(&mut Cursor::new(bytes), origin));

@@ -19,7 +19,7 @@ use crate::lines::Lines;
 use crate::material::{Kind, Mark, Material, Occurrence};
 use crate::prefilter::{Owners, Seen};
 use crate::read_at::{Cursor, Held};
-use crate::seam::{Hit, INNER, Inspection};
+use crate::seam::{Hit, INNER, Inspection, Unwrapper};
 use text::Wrapper;
 
 /// Maximum number of hits for which a list keeps its memory for the next blob: 1 MiB of hits.
@@ -27,6 +27,12 @@ const MOST_SPARE: usize = 1 << 16;
 
 /// Maximum number of findings of one blob held back until the blob was read to its end.
 const MOST_OF_A_BLOB: usize = 1 << 14;
+
+/// How far after a place that no anchor marks a finding may begin that was made in the same text.
+const NEAR: usize = 1 << 10;
+
+/// How many findings of a blob are remembered for this. In the text of further ones, keys may be reported twice.
+const MOST_SPANS: usize = 256;
 
 /// How many bytes a detector may read again in a blob of `length` bytes: each byte several times, and enough for many
 /// hits.
@@ -136,8 +142,11 @@ impl Worker {
         let whole = !around.beside
             && blob.window.first()
             && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
-        if !hits.is_empty() || whole {
-            self.ask(session, blob, whole, &hits, budget, around);
+        let unwrappers = session.knowledge.unwrappers.iter();
+        let places = unwrappers.flat_map(|one| one.places(blob).into_iter().map(move |at| (*one, at)));
+        let places: Vec<_> = places.collect();
+        if !hits.is_empty() || whole || !places.is_empty() {
+            self.ask(session, blob, whole, &hits, &places, budget, around);
         }
         // The large list that only a file full of anchors needs is dropped.
         if hits.capacity() <= MOST_SPARE {
@@ -145,12 +154,14 @@ impl Worker {
         }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "what was found in a blob, and its surroundings")]
     fn ask(
         &mut self,
         session: &Session<'_>,
         blob: Blob<'_>,
         whole: bool,
         hits: &[Seen],
+        places: &[(&dyn Unwrapper, usize)],
         budget: &Budget,
         around: &Context<'_>,
     ) {
@@ -177,6 +188,8 @@ impl Worker {
                 break;
             }
         }
+        // Where anything was found, for the places that no anchor marks.
+        let mut spans: Vec<Range<usize>> = Vec::new();
         for &seen in hits {
             covers.pass(seen.at);
             if session.run.cancelled() {
@@ -246,6 +259,9 @@ impl Worker {
                     let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, seen.at) };
                     if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers) {
                         covers.opened(*unwrapper, blob, hit, opened.span.clone());
+                        if opened.found && spans.len() < MOST_SPANS {
+                            spans.push(opened.span.clone());
+                        }
                         covers.add(opened.span, opened.known);
                     }
                 }
@@ -274,10 +290,23 @@ impl Worker {
                 self.keep(session, blob, material, line, mark);
             }
             if new {
+                if spans.len() < MOST_SPANS {
+                    spans.push(start..end);
+                }
                 covers.add(start..end, known);
             }
             let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
             self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, true);
+        }
+        let is_known = |at: usize| spans.iter().any(|span| span.start < at.saturating_add(NEAR) && at < span.end);
+        for &(unwrapper, at) in places.iter().filter(|(_, at)| !decoded.contains(at) && !is_known(*at)) {
+            if session.run.cancelled() || budget.out_of_time() {
+                return;
+            }
+            let covers = Covers::within(around.enclosing);
+            let hit = Hit { at, ..Hit::START };
+            let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, at) };
+            self.unwrap(unwrapper, &mut wrapper, &covers);
         }
     }
 

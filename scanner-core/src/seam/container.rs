@@ -62,6 +62,16 @@ pub trait Container: Sync {
     fn length(&self, _bytes: &Cursor) -> Option<u64> {
         None
     }
+    /// Whether the headers of its members look like the start of such a container, so that those between its first
+    /// and its last member are none.
+    fn has_headers(&self) -> bool {
+        false
+    }
+    /// Whether all that its reader reads while it hands out a member belongs to the member. Otherwise, containers of their
+    /// own may begin there.
+    fn is_exact(&self) -> bool {
+        true
+    }
     /// The extension of names under which [`Self::begins`] decides, for a format without a magic number.
     fn extension(&self) -> Option<&'static str> {
         None

@@ -35,6 +35,12 @@ pub trait Unwrapper: Sync {
     fn claims(&self, _blob: Blob<'_>) -> bool {
         false
     }
+    /// Offsets at which [`Self::open`] is called besides the hits of anchors, in ascending order, for an encoding that no
+    /// literal betrays. Called for every blob, so it must cost next to nothing. The anchor of such a hit is that of
+    /// [`Hit::START`]. Objects of a git history are asked only where they have an anchor.
+    fn places(&self, _blob: Blob<'_>) -> Vec<usize> {
+        Vec::new()
+    }
     /// Whether the inner text has the same lines as the outer text, so that lines are counted inside.
     fn keeps_lines(&self) -> bool {
         false

@@ -25,6 +25,10 @@ pub(super) struct Account {
     ranges: Mutex<Ranges>,
     /// Disjoint ranges that were read for the content of members, decoded or not.
     touched: Mutex<Ranges>,
+    /// Disjoint ranges that are members which were opened as containers.
+    opened: Mutex<Ranges>,
+    /// The start and the end of what was read as content since [`Self::begin`].
+    extent: Mutex<Option<(u64, u64)>>,
 }
 
 /// Starts and ends of disjoint ranges.
@@ -65,6 +69,33 @@ impl Account {
     /// Remembers a range that was read as content.
     pub(super) fn read(&self, from: u64, length: u64) {
         Self::note(&self.ranges, from, length);
+        let mut extent = self.extent.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, end) = extent.unwrap_or((from, from));
+        *extent = Some((start.min(from), end.max(from.saturating_add(length))));
+    }
+
+    /// Begins a member.
+    pub(super) fn begin(&self) {
+        *self.extent.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Remembers that the member that was read since [`Self::begin`] was opened as a container.
+    pub(super) fn open(&self) {
+        let extent = self.extent.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((start, end)) = extent {
+            Self::note(&self.opened, start, end.saturating_sub(start));
+        }
+    }
+
+    /// Whether the byte at an offset was decoded for a member, or is in a member that was opened. A stored member that was
+    /// only searched may end where something else begins.
+    pub(super) fn is_taken(&self, at: u64) -> bool {
+        Self::has(&self.touched, at) || Self::has(&self.opened, at)
+    }
+
+    fn has(ranges: &Mutex<Ranges>, at: u64) -> bool {
+        let ranges = ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        ranges.range(..=at).next_back().is_some_and(|(_, end)| *end > at)
     }
 
     /// Remembers a range that was read for the content of a member.
@@ -74,11 +105,7 @@ impl Account {
 
     /// Whether the byte at an offset was read for the content of a member.
     pub(super) fn is_touched(&self, at: u64) -> bool {
-        let is_in = |ranges: &Mutex<Ranges>| {
-            let ranges = ranges.lock().unwrap_or_else(PoisonError::into_inner);
-            ranges.range(..=at).next_back().is_some_and(|(_, end)| *end > at)
-        };
-        is_in(&self.touched) || is_in(&self.ranges)
+        Self::has(&self.touched, at) || Self::has(&self.ranges, at)
     }
 
     /// The end of everything that was read for the content of members.

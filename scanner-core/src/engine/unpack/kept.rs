@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::account::Account;
 use super::{Level, Looked, Packed, Sink, Taken};
 use crate::blob::{Blob, Origin};
+use crate::error::{Gap, Reason};
 use crate::read_at::{Cursor, Held, ReadAt};
 
 /// The bytes of a container in the middle of others, and of whatever follows it.
@@ -50,10 +51,50 @@ impl ReadAt for Carved {
         if self.is_closed.load(Relaxed) {
             return Ok(0);
         }
+        let is_content = self.account.is_content(into);
         let read = self.bytes.read_at(at, into)?;
         if self.all || self.account.is_in_member() {
             self.reach.fetch_max(at.saturating_add(read as u64), Relaxed);
         }
+        if is_content {
+            self.account.read(at, read as u64);
+        } else if self.account.is_in_member() {
+            self.account.touch(at, read as u64);
+        }
+        Ok(read)
+    }
+}
+
+/// The bytes of an input, of which is counted how many are read for the containers in it.
+pub(super) struct Metered {
+    bytes: Arc<dyn ReadAt>,
+    read: AtomicU64,
+}
+
+impl Metered {
+    /// How many bytes are read for the containers in an input of a length, before the rest of them is given up.
+    const fn most(length: u64) -> u64 {
+        (1 << 30) + length.saturating_mul(16)
+    }
+
+    pub(super) fn new(bytes: &Arc<dyn ReadAt>) -> Self {
+        Self { bytes: Arc::clone(bytes), read: AtomicU64::default() }
+    }
+
+    /// Whether no more containers are opened.
+    pub(super) fn is_spent(&self) -> bool {
+        self.read.load(Relaxed) > Self::most(self.bytes.size())
+    }
+}
+
+impl ReadAt for Metered {
+    fn size(&self) -> u64 {
+        self.bytes.size()
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read_at(at, into)?;
+        self.read.fetch_add(read as u64, Relaxed);
         Ok(read)
     }
 }
@@ -62,6 +103,8 @@ impl ReadAt for Carved {
 pub(super) struct Keeper<'l> {
     level: &'l Level<'l>,
     kept: Mutex<Kept>,
+    /// Whether the member was opened as a container.
+    opened: AtomicBool,
 }
 
 struct Kept {
@@ -76,12 +119,27 @@ struct Kept {
 impl<'l> Keeper<'l> {
     pub(super) fn new(level: &'l Level<'l>) -> Self {
         let taken = Taken::none(Arc::clone(&level.allowance.holding));
-        Self { level, kept: Mutex::new(Kept { bytes: Vec::new(), from: 0, taken, is_full: false }) }
+        Self {
+            level,
+            kept: Mutex::new(Kept { bytes: Vec::new(), from: 0, taken, is_full: false }),
+            opened: AtomicBool::default(),
+        }
+    }
+
+    /// Whether the member was opened as a container.
+    pub(super) fn has_opened(&self) -> bool {
+        self.opened.load(Relaxed)
     }
 
     /// Opens the containers in the middle of the member.
     pub(super) fn finish(self, origin: &Origin) -> Looked {
-        let Kept { bytes, from, taken: _taken, .. } = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Kept { bytes, from, taken: _taken, is_full } = kept;
+        let session = self.level.session;
+        if is_full && session.candidates.is_beyond(origin, from.saturating_add(bytes.len() as u64)) {
+            let detail = format!("containers amid other bytes, after byte {}", from.saturating_add(bytes.len() as u64));
+            session.run.gap(Gap::new(origin.clone(), Reason::TooLarge, detail));
+        }
         if bytes.is_empty() {
             return Looked::default();
         }
@@ -92,7 +150,13 @@ impl<'l> Keeper<'l> {
 
 impl Sink for Keeper<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        let looked = self.level.blob(blob);
+        if blob.window.first() && blob.window.last && self.level.session.run.is_container_at(blob.origin, blob.bytes) {
+            let opened = self.open(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
+            if let Some(looked) = opened {
+                return looked;
+            }
+        }
+        let looked = self.level.searched(blob);
         if blob.window.first() && blob.window.last {
             return looked;
         }
@@ -118,6 +182,8 @@ impl Sink for Keeper<'_> {
     }
 
     fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
-        self.level.open(origin, input)
+        let opened = self.level.open(origin, input);
+        self.opened.store(opened.is_some(), Relaxed);
+        opened
     }
 }

@@ -25,6 +25,9 @@ const WINDOW: u64 = (CORE + AHEAD) as u64;
 /// Longest member name kept, in bytes: PATH_MAX of Linux.
 const LONGEST_NAME: usize = 4096;
 
+/// Most faults of a container in the middle of other bytes that are kept until something was read of it.
+const MOST_UNSAID: usize = 1 << 10;
+
 /// The name that readers give to what follows a container.
 const TRAILING: &[u8] = b"trailing";
 
@@ -55,6 +58,12 @@ pub(super) struct Opener<'l> {
     source: Option<Arc<dyn ReadAt>>,
     /// The bytes of a container in the middle of others.
     pub(super) carved: Option<Arc<Carved>>,
+    /// How many bytes of members were read.
+    content: u64,
+    /// Damage of a container in the middle of other bytes, of which nothing was read yet.
+    unsaid: Vec<Gap>,
+    /// How many bytes of members must be read before damage of a container in the middle of other bytes is reported.
+    pub(super) believed_after: u64,
 }
 
 /// Searches bytes of a container that belong to no member, from an offset. They are not opened.
@@ -70,7 +79,7 @@ pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content:
         return Looked::default();
     }
     let within = level.within();
-    let mut counted = Counted { inner: content, allowance, account: None };
+    let mut counted = Counted { inner: content, allowance, account: None, bytes: 0 };
     let to = Feed { run, sink: &Plain { level: &within, beside: true, carves: true } };
     let (looked, fault) = level.session.with_windows(|windows| windows.feed_member_at(at, &mut counted, origin, to));
     if looked.found {
@@ -80,7 +89,7 @@ pub(super) fn search_aside(level: &Level<'_>, origin: &Origin, at: u64, content:
     if let Some((reason, detail)) = allowance.to_tell() {
         run.gap(Gap::new(origin.clone(), reason, detail));
     } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !run.cancelled()) {
-        level.tell(Gap::new(origin.clone(), Reason::Damaged, detail));
+        run.gap(Gap::new(origin.clone(), Reason::Damaged, detail));
     }
     looked
 }
@@ -109,6 +118,9 @@ impl<'l> Opener<'l> {
             account,
             source,
             carved: None,
+            content: 0,
+            unsaid: Vec::new(),
+            believed_after: 0,
         }
     }
 
@@ -139,14 +151,31 @@ impl<'l> Opener<'l> {
                 self.gap(Reason::DetectorFault, self.kind);
             }
         }
+        if self.carved.is_some() {
+            if self.damaged && self.content == 0 {
+                return Outcome::NotOne;
+            }
+            if self.content > self.believed_after {
+                self.unsaid.drain(..).for_each(|gap| self.run.gap(gap));
+            }
+        }
         self.level.session.opened(self.kind, self.members);
         Outcome::Opened { damaged: self.damaged }
     }
 
+    /// Reports a gap. Damage of what may be no container is kept until something was read of it.
+    fn tell(&mut self, gap: Gap) {
+        if self.carved.is_none() || self.content > self.believed_after || gap.reason != Reason::Damaged {
+            self.run.gap(gap);
+        } else if self.unsaid.len() < MOST_UNSAID {
+            self.unsaid.push(gap);
+        }
+    }
+
     /// Records a gap, unless it only follows from a limit that was exceeded.
-    pub(super) fn gap(&self, reason: Reason, detail: &str) {
+    fn gap(&mut self, reason: Reason, detail: &str) {
         if self.level.allowance.spent().is_none() {
-            self.level.tell(Gap::new(self.origin.clone(), reason, detail.to_owned()));
+            self.tell(Gap::new(self.origin.clone(), reason, detail.to_owned()));
         }
     }
 
@@ -176,13 +205,18 @@ impl Opener<'_> {
             }
             let within = self.level.within();
             let account = Arc::clone(&self.account);
-            let mut counted = Counted { inner: content, allowance, account: Some(&account) };
+            account.begin();
+            let mut counted = Counted { inner: content, allowance, account: Some(&account), bytes: 0 };
             let plain_sink = Plain { level: &within, beside: false, carves: false };
             let keeper = Keeper::new(&within);
             let sink: &dyn Sink = if plain { &plain_sink } else { &keeper };
             let to = Feed { run: self.run, sink };
             (looked, fault) =
                 account.in_member(|| session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to)));
+            self.content += counted.bytes;
+            if keeper.has_opened() {
+                account.open();
+            }
             drop(taken);
             looked |= account.in_member(|| keeper.finish(&origin));
         }
@@ -190,7 +224,7 @@ impl Opener<'_> {
             self.run.gap(Gap::new(origin, reason, detail));
         } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !self.run.cancelled()) {
             self.damaged = true;
-            self.level.tell(Gap::new(origin, Reason::Damaged, detail));
+            self.tell(Gap::new(origin, Reason::Damaged, detail));
         }
         self.looked |= looked;
         let stop = looked.stop || allowance.spent().is_some();
@@ -242,10 +276,13 @@ impl Inside for Opener<'_> {
             if opened.is_some()
                 && let Some(range) = self.source.as_ref().and_then(|source| content.range_in(source))
             {
+                account.begin();
                 account.read(range.start, range.end.saturating_sub(range.start));
+                account.open();
             }
             if let Some(looked) = opened {
                 self.members += 1;
+                self.content += content.size();
                 self.looked |= looked;
                 let stop = looked.stop || self.level.allowance.spent().is_some();
                 return if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
@@ -259,7 +296,7 @@ impl Inside for Opener<'_> {
         self.damaged |= reason == Reason::Damaged;
         if self.level.allowance.spent().is_none() {
             let origin = self.inside(member);
-            self.level.tell(Gap::new(origin, reason, detail.to_owned()));
+            self.tell(Gap::new(origin, reason, detail.to_owned()));
         }
     }
 
@@ -282,6 +319,8 @@ struct Counted<'r> {
     allowance: &'r Allowance,
     /// Learns which buffer is filled; `None` for bytes that belong to no member.
     account: Option<&'r Account>,
+    /// How many bytes came out.
+    bytes: u64,
 }
 
 impl Read for Counted<'_> {
@@ -290,6 +329,7 @@ impl Read for Counted<'_> {
             Some(account) => account.filling(into, |into| self.inner.read(into))?,
             None => self.inner.read(into)?,
         };
+        self.bytes += read as u64;
         match self.allowance.take(read as u64) {
             Ok(()) => Ok(read),
             Err(_) => Err(io::Error::other("a limit of the run")),

@@ -1,0 +1,391 @@
+//! Encodings in encodings, in the middle of text: compressed keys in base64 or hexadecimal, base64 in hexadecimal,
+//! hexadecimal in base64, base32, Ascii85, uuencode, yEnc, binary patches of git.
+//!
+//! No literal is common to these, so no anchor finds them. Instead, eight bytes in every 52 are looked at: if all of
+//! them are digits, the run around them is measured. A run whose first bytes decode to a stream, to more digits or to
+//! text is decoded as a whole, and searched like a file. So a run on one line is found if it has 60 digits, which is
+//! less than the lines of every encoder.
+
+mod coded;
+mod escapes;
+mod lists;
+
+use std::io::Read;
+use std::ops::{ControlFlow, Range};
+
+use brotli_decompressor::Decompressor;
+use flate2::read::{DeflateDecoder, ZlibDecoder};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Budget;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_readers::text::Decoder;
+use zeroize::Zeroizing;
+
+use super::inner::{decodes, is_zlib};
+use super::{base64, digits};
+use lists::List;
+
+/// Encodings in encodings.
+#[derive(Debug)]
+pub(crate) struct Runs;
+
+static ABOUT: About = About {
+    id: "encoded",
+    title: "encodings in encodings",
+    detects: "In the middle of text: zlib, deflate, Brotli, compress and lzip in base64; base64, text, zlib, gzip, bzip2, xz, Zstandard, LZ4 and archives \
+              in hexadecimal; hexadecimal and other text in base64; base32; Ascii85 between <~ and ~>; uuencode; \
+              yEnc near the start of a file; binary files in patches of git; text of which every byte is escaped; \
+              lists of numbers, each with the same text around it, whose bytes begin like a key.",
+    blind_to: "Runs of fewer than 96 digits, and lines of fewer than 60. Ascii85 without its marks. In a git history, objects that contain no key in a \
+               simpler encoding.",
+    respond: "Encodings hide nothing. Treat the contents as plain text.",
+    references: &["RFC 4648", "RFC 1950", "POSIX uuencode", "yEnc 1.3", "git, base85.c"],
+};
+
+/// What counts at the start of a file.
+const ANCHORS: [Anchor; 2] = [Anchor::at_start(coded::ASCII85), Anchor::at_start(coded::YENC)];
+
+/// How many bytes are looked at, and how far apart: a run of [`LINE`] digits contains one such piece as a whole.
+const PIECE: usize = 8;
+const STRIDE: usize = 52;
+
+/// Fewest digits of a line, and of a run.
+const LINE: usize = STRIDE + PIECE;
+const RUN: usize = 96;
+
+/// Fewest digits of a run that may be a deflate stream, which has no header.
+const DEFLATED: usize = 200;
+
+/// How many digits are decoded to tell what a run is, and how many bytes of text they must give.
+const HEAD: usize = 1024;
+const TEXT: usize = 40;
+
+/// How many runs of a blob are tried as Brotli in vain, because a trial is expensive.
+const MOST_TRIED: usize = 8;
+
+/// Kinds of digits: bits of [`CLASSES`].
+const BASE64: u16 = 1;
+const UU: u16 = 2;
+
+/// In the upper bits, each decimal digit and each sign that begins an escape counts as one.
+const DIGIT: u16 = 1 << 4;
+const ESCAPE: u16 = 1 << 8;
+
+static CLASSES: [u16; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let is_base64 = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        let is_uu = byte > b' ' && byte <= b'`';
+        let is_escape = matches!(byte, b'\\' | b'%' | b'&');
+        #[allow(clippy::indexing_slicing, reason = "a table of 256")]
+        {
+            classes[byte as usize] = if is_base64 { BASE64 } else { 0 }
+                | if is_uu { UU } else { 0 }
+                | if byte.is_ascii_digit() { DIGIT } else { 0 }
+                | if is_escape { ESCAPE } else { 0 };
+        }
+        if byte == 255 {
+            break;
+        }
+        byte += 1;
+    }
+    classes
+};
+
+/// The kinds of digits that all these bytes are, and the sum of what counts.
+fn classes(bytes: &[u8]) -> (u16, u16) {
+    bytes.iter().fold((BASE64 | UU, 0), |(all, sum), byte| {
+        let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
+        (all & class, sum + (class & !(BASE64 | UU)))
+    })
+}
+
+/// A decoded run.
+type Decoded = (Zeroizing<Vec<u8>>, Range<usize>);
+
+impl Unwrapper for Runs {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &ANCHORS
+    }
+
+    fn places(&self, blob: Blob<'_>) -> Vec<usize> {
+        let window = blob.window;
+        let bytes = blob.bytes;
+        let mut places = coded::places(blob);
+        let mut done = 0;
+        // Up to where there are no lists.
+        let (mut sparse, mut tried_list) = (0, 0);
+        let mut tried_streams = 0;
+        let mut at = window.core_start;
+        while let Some(piece) = bytes.get(at..at + PIECE).filter(|_| at < window.core_end) {
+            let (classes, sum) = classes(piece);
+            let mut next = at + STRIDE;
+            if sum >= ESCAPE
+                && let Some(run) = escapes::run(bytes, at, done)
+            {
+                next = next.max(run.end);
+                done = done.max(run.end);
+                if run.start >= window.core_start {
+                    places.push(run.start);
+                }
+            } else if classes & BASE64 == 0 && sum & (ESCAPE - 1) >= DIGIT && at >= sparse && lists::is_dense(bytes, at)
+            {
+                match List::around(bytes, at, done.max(tried_list)) {
+                    Ok((list, end)) => {
+                        next = next.max(end);
+                        done = done.max(end);
+                        if list.start() >= window.core_start {
+                            places.push(list.start());
+                        }
+                    }
+                    Err(end) => (sparse, tried_list) = (end, at),
+                }
+            }
+            if classes & BASE64 != 0 {
+                let (start, end) = line(bytes, at, done);
+                next = next.max(end);
+                if end - start >= LINE {
+                    let run = before(bytes, at, done)..base64::run_end(bytes, at).max(end);
+                    next = next.max(run.end);
+                    done = run.end;
+                    if run.start >= window.core_start && run.len() >= RUN {
+                        match Kind::of(bytes, &run, tried_streams < MOST_TRIED) {
+                            Some(_) => places.push(run.start),
+                            None => tried_streams += usize::from(run.len() >= DEFLATED),
+                        }
+                    }
+                }
+            }
+            if classes & UU != 0
+                && let Some(run) = coded::uu_lines(bytes, at, done)
+            {
+                next = next.max(run.end);
+                done = done.max(run.end);
+                if run.start >= window.core_start {
+                    places.push(run.start);
+                }
+            }
+            at = next;
+        }
+        places.sort_unstable();
+        places
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit<'_>,
+        budget: &Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        let (bytes, span) = match coded::decode(blob.bytes, hit.at, budget)? {
+            Some(decoded) => decoded,
+            None => match run(blob.bytes, hit.at, budget)? {
+                Some(decoded) => decoded,
+                None => others(blob.bytes, hit.at, budget)?.ok_or(Malformed::new("run of digits", hit.at))?,
+            },
+        };
+        let _ = each(Entry { bytes: &bytes, span });
+        Ok(())
+    }
+}
+
+/// Escapes, or a list of numbers, from a place on.
+fn others(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, Unopenable> {
+    let list = || {
+        // The form is learned from the numbers after the first.
+        let (list, _) = List::around(bytes, at, at).ok()?;
+        Some(list.decoded(bytes)).filter(|(_, span)| span.start == at)
+    };
+    let Some((out, span)) = escapes::decoded(bytes, at).or_else(list) else { return Ok(None) };
+    budget.take(out.len() as u64)?;
+    Ok(Some((out, span)))
+}
+
+/// The start of the base64 run around a place, from `from` on.
+fn before(bytes: &[u8], at: usize, from: usize) -> usize {
+    let from = from.min(at);
+    from + base64::run_start(bytes.get(from..).unwrap_or_default(), at - from)
+}
+
+/// The run of digits around a place, on one line, from `from` on.
+fn line(bytes: &[u8], at: usize, from: usize) -> (usize, usize) {
+    let is_digit = |byte: &&u8| CLASSES.get(usize::from(**byte)).is_some_and(|class| class & BASE64 != 0);
+    let before = bytes.get(from.min(at)..at).unwrap_or_default().iter().rev().take_while(is_digit).count();
+    let after = bytes.get(at..).unwrap_or_default().iter().take_while(is_digit).count();
+    (at - before, at + after)
+}
+
+/// What a run contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Hex,
+    Base32,
+    /// With the digits of RFC 4648 section 7.
+    Base32Hex,
+    Base64,
+    /// A deflate stream in base64, and a Brotli stream.
+    Deflate,
+    Brotli,
+}
+
+impl Kind {
+    /// What a run is, if it contains anything that its readers do not find by themselves.
+    fn of(bytes: &[u8], run: &Range<usize>, tries_brotli: bool) -> Option<Self> {
+        let text = bytes.get(run.clone())?;
+        let text = text.get(..text.len().min(2 * HEAD))?;
+        let head: Vec<u8> = text.iter().copied().filter(|byte| classes(&[*byte]).0 & BASE64 != 0).take(HEAD).collect();
+        let first = head.get(..head.len().min(RUN))?;
+        if first.iter().all(u8::is_ascii_hexdigit) {
+            let decoded = unhex(&head);
+            return (is_text(&decoded) || is_stream(&decoded) || starts_zlib(&decoded)).then_some(Self::Hex);
+        }
+        for kind in [Self::Base32, Self::Base32Hex] {
+            let decoded = unbase32(&head, kind);
+            let is_der = matches!(decoded.as_slice(), [0x30, 0x2e | 0x74 | 0x77 | 0x81 | 0x82, ..]);
+            let is_whole = decoded.len() >= first.len() / 8 * 5;
+            if is_whole && (is_der || is_text(&decoded) || is_stream(&decoded) || starts_zlib(&decoded)) {
+                return Some(kind);
+            }
+        }
+        let mut decoder = Decoder::with_capacity(HEAD);
+        base64::digits(text).take(HEAD).for_each(|value| decoder.push(value));
+        let decoded = decoder.finish();
+        if is_text(&decoded) || starts_zlib(&decoded) || is_rare_stream(&decoded) {
+            return Some(Self::Base64);
+        }
+        if run.len() < DEFLATED || is_known(&decoded) {
+            return None;
+        }
+        if is_deflate(&decoded) {
+            return Some(Self::Deflate);
+        }
+        if !tries_brotli {
+            return None;
+        }
+        let mut out = [0; TEXT];
+        let mut decoder = Decompressor::new(decoded.as_slice(), HEAD);
+        (decoder.read_exact(&mut out).is_ok() && is_worth(&out)).then_some(Self::Brotli)
+    }
+}
+
+fn starts_zlib(head: &[u8]) -> bool {
+    is_zlib(head) && decodes(ZlibDecoder::new(head))
+}
+
+/// Whether the bytes begin like a deflate stream of text: any bytes may begin a deflate stream.
+fn is_deflate(head: &[u8]) -> bool {
+    // A block of Huffman codes, fixed or dynamic, that is the last one or not.
+    let mut out = [0; TEXT];
+    let mut decoder = DeflateDecoder::new(head);
+    head.first().is_some_and(|first| matches!(first & 7, 2..=5))
+        && decoder.read_exact(&mut out).is_ok()
+        && is_worth(&out)
+}
+
+/// Whether decompressed bytes begin with text or with DER.
+fn is_worth(out: &[u8]) -> bool {
+    is_text(out) || matches!(out, [0x30, 0x82, _, _, 2 | 0x30, ..] | [0x30, 0x81, _, 2 | 0x30, ..])
+}
+
+/// Whether the bytes begin like something that is no compressed stream without a header: DER, pictures, fonts.
+fn is_known(head: &[u8]) -> bool {
+    const MAGICS: [&[u8]; 8] =
+        [&[0x30, 0x82], b"\x89PNG", &[0xff, 0xd8, 0xff], b"GIF8", b"RIFF", b"wOF", &[0, 1, 0, 0], b"%PDF"];
+    MAGICS.iter().any(|magic| head.starts_with(magic)) || is_stream(head)
+}
+
+/// Whether the bytes begin like a stream that has no anchor in base64.
+fn is_rare_stream(head: &[u8]) -> bool {
+    const MAGICS: [&[u8]; 5] =
+        [&[0x1f, 0x9d], b"LZIP\x01", b"\x89LZO\0\r\n\x1a\n", b"\xff\x06\0\0sNaPpY", &[2, 0x21, 0x4c, 0x18]];
+    MAGICS.iter().any(|magic| head.starts_with(magic))
+}
+
+/// Whether the bytes begin like a stream or an archive whose magic number has no anchor in these digits.
+fn is_stream(head: &[u8]) -> bool {
+    const MAGICS: [&[u8]; 9] = [
+        &[0x1f, 0x8b, 8],
+        &[0x1f, 0x9d],
+        b"BZh",
+        b"\xfd7zXZ\0",
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        &[4, 0x22, 0x4d, 0x18],
+        b"PK\x03\x04",
+        b"7z\xbc\xaf\x27\x1c",
+        b"LZIP\x01",
+    ];
+    MAGICS.iter().any(|magic| head.starts_with(magic))
+}
+
+/// Whether the bytes begin with text, in ASCII or in UTF-16.
+fn is_text(head: &[u8]) -> bool {
+    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n');
+    let ascii = head.get(..TEXT).is_some_and(|head| head.iter().all(is_printable));
+    let wide = head.get(..2 * TEXT).is_some_and(|head| {
+        head.chunks_exact(2).all(|unit| matches!(unit, [byte, 0] if is_printable(byte)) || matches!(unit, [0xff, 0xfe]))
+    });
+    ascii || wide
+}
+
+fn unhex(text: &[u8]) -> Vec<u8> {
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => digits::byte(*high, *low),
+        _ => None,
+    };
+    text.chunks_exact(2).map_while(pair).collect()
+}
+
+/// Decodes as far as there are digits of a kind of base32.
+fn unbase32(text: &[u8], kind: Kind) -> Vec<u8> {
+    let (mut out, mut bits, mut count) = (Vec::with_capacity(text.len() * 5 / 8), 0_u32, 0);
+    for byte in text {
+        let value = match (kind, byte) {
+            (Kind::Base32, b'A'..=b'Z') => byte - b'A',
+            (Kind::Base32, b'2'..=b'7') => byte - b'2' + 26,
+            (Kind::Base32Hex, b'0'..=b'9') => byte - b'0',
+            (Kind::Base32Hex, b'A'..=b'V') => byte - b'A' + 10,
+            _ => break,
+        };
+        bits = bits << 5 | u32::from(value);
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count & 0xff) as u8);
+        }
+    }
+    out
+}
+
+/// Decodes the run that begins at a place.
+fn run(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, Unopenable> {
+    let span = at..base64::run_end(bytes, at);
+    let Some(kind) = Kind::of(bytes, &span, true) else { return Ok(None) };
+    let text = bytes.get(span.clone()).unwrap_or_default();
+    budget.take(text.len() as u64)?;
+    let digits = || Zeroizing::new(text.iter().copied().filter(u8::is_ascii_alphanumeric).collect::<Vec<u8>>());
+    let out = match kind {
+        Kind::Hex => Zeroizing::new(unhex(&digits())),
+        Kind::Base32 | Kind::Base32Hex => Zeroizing::new(unbase32(&digits(), kind)),
+        Kind::Base64 | Kind::Deflate | Kind::Brotli => {
+            let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
+            base64::digits(text).for_each(|value| decoder.push(value));
+            decoder.finish()
+        }
+    };
+    let out = match kind {
+        Kind::Deflate => coded::inflated(DeflateDecoder::new(out.as_slice()), budget)?,
+        Kind::Brotli => coded::inflated(Decompressor::new(out.as_slice(), HEAD), budget)?,
+        _ => out,
+    };
+    Ok(Some((out, span)))
+}
+
+#[cfg(test)]
+mod tests;

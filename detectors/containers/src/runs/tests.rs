@@ -1,0 +1,231 @@
+use std::io::Write;
+
+use flate2::Compression;
+use keyradius_core::blob::Origin;
+use keyradius_core::budget::Limits;
+use keyradius_readers::text::base64 as to_base64;
+
+use super::*;
+
+fn open(text: &[u8]) -> Vec<Vec<u8>> {
+    let origin = Origin::file("x");
+    let blob = Blob::whole(text, &origin);
+    let mut found = Vec::new();
+    let start = ANCHORS.iter().any(|anchor| text.starts_with(anchor.bytes)).then_some(0);
+    for at in start.into_iter().chain(Runs.places(blob)) {
+        let budget = Budget::new(Limits::default());
+        let _ = Runs.open(blob, Hit { at, ..Hit::START }, &budget, &mut |entry| {
+            assert!(entry.span.contains(&at), "{:?} at {at}", entry.span);
+            found.push(entry.bytes.to_vec());
+            ControlFlow::Continue(())
+        });
+    }
+    found
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::new(6));
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), Compression::new(6));
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Text that does not compress well.
+fn text(lines: u32) -> String {
+    (0..lines).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect::<Vec<_>>().concat()
+}
+
+fn base32(bytes: &[u8]) -> String {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let value = |group: &[u8]| (0..5).fold(0, |value, at| value << 1 | group.get(at).copied().unwrap_or(0));
+    bits.chunks(5).map(|group| char::from(digits[usize::from(value(group))])).collect()
+}
+
+fn wrapped(text: &str, width: usize) -> String {
+    text.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn compressed_and_doubly_encoded_runs_are_found_anywhere() {
+    let plain = text(60);
+    let packed = zlib(plain.as_bytes());
+    let cases: Vec<(&str, String, Vec<u8>)> = vec![
+        ("zlib, base64", to_base64(&packed), packed.clone()),
+        ("zlib, hex", hex(&packed), packed.clone()),
+        ("zlib, base32", base32(&packed), packed),
+        ("deflate, base64", to_base64(&deflate(plain.as_bytes())), plain.clone().into_bytes()),
+        ("base64 of hex", to_base64(hex(plain.as_bytes()).as_bytes()), hex(plain.as_bytes()).into_bytes()),
+        ("hex of base64", hex(to_base64(plain.as_bytes()).as_bytes()), to_base64(plain.as_bytes()).into_bytes()),
+        ("base32 of text", base32(plain.as_bytes()), plain.clone().into_bytes()),
+    ];
+    for (what, run, expected) in cases {
+        for offset in 0..STRIDE {
+            let filler = "a b ".repeat(40);
+            let before = filler.get(..40 + offset).unwrap();
+            let document = format!("{{\"a\": \"{before}\", \"k\": \"{run}\", \"z\": 1}}");
+            let found = open(document.as_bytes());
+            assert_eq!(found.len(), 1, "{what} after {offset}");
+            assert!(found[0].starts_with(&expected), "{what} after {offset}");
+        }
+        for width in [60, 64, 76] {
+            let found = open(format!("data: |\n{}\n\nend of it\n", wrapped(&run, width)).as_bytes());
+            assert!(found.iter().any(|one| one.starts_with(&expected)), "{what} in lines of {width}");
+        }
+    }
+}
+
+#[test]
+fn ordinary_text_and_digests_are_no_runs() {
+    let digest = |n: u32| {
+        hex(&(0..64).map(|at| (n.wrapping_add(at).wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>())
+    };
+    let random: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 9) as u8).collect();
+    for text in [
+        (0..200).map(|n| format!("{}  file{n}\n", digest(n))).collect::<Vec<_>>().concat(),
+        format!("\"integrity\": \"sha512-{}\",", to_base64(&random[..64])),
+        format!("url(data:image/png;base64,{})", to_base64(&random)),
+        wrapped(&to_base64(&random), 64),
+        "some_words_that_are_long_and_only_have_digits_of_base64_in_them_as_names_of_tests_do".to_owned(),
+        "An ordinary text with lines that nobody would take for anything else. ".repeat(100),
+        "const TABLE: [u32; 4] = [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344];\n".repeat(50),
+    ] {
+        assert_eq!(open(text.as_bytes()), Vec::<Vec<u8>>::new(), "{}", &text[..60]);
+    }
+}
+
+#[test]
+fn ascii85_uuencode_yenc_and_patches() {
+    let plain = b"Man is distinguished, not only by his reason, but by this singular passion from other animals";
+    // The text of the example in Wikipedia's article, up to here.
+    let coded = "9jqo^BlbD-BleB1DJ+*+F(f,q/0JhKF<GL>Cj@.4Gp$d7F!,L7@<6@)/0JDEF<G%<+EV:2F!,O<DJ+*.@<*K0@<6L(Df-\\0Ec5e;DffZ(EZee.Bl.9pF\"AGXBPCsi+DGm>@3BB/F*&OCAfu2/AKY";
+    for document in [
+        format!("{{\"k\": \"<~{}~>\"}}", coded.replace('\\', "\\\\").replace('"', "\\\"")),
+        format!("<~{coded}~>"),
+        format!("before\n<~{}~>", wrapped(coded, 70)),
+    ] {
+        let found = open(document.as_bytes());
+        assert!(found.iter().any(|one| one.starts_with(&plain[..80])), "{document}");
+    }
+    let yenc: Vec<u8> = plain.iter().map(|byte| byte.wrapping_add(42)).collect();
+    let article =
+        [&b"Path: x\r\n\r\n=ybegin line=128 size=93 name=x\r\n"[..], &yenc, b"\r\n=yend size=93\r\n"].concat();
+    assert_eq!(open(&article), [plain.to_vec()]);
+    assert_eq!(open(&article[11..]), [plain.to_vec()]);
+    let uu = |bytes: &[u8], zero: char| -> String {
+        bytes
+            .chunks(45)
+            .map(|line| {
+                let digit = |value: u8| if value == 0 { zero } else { char::from(value + b' ') };
+                let groups = line.chunks(3).flat_map(|three| {
+                    let at = |n: usize| u32::from(three.get(n).copied().unwrap_or(0));
+                    let bits = at(0) << 16 | at(1) << 8 | at(2);
+                    (0..4).map(move |n| (bits >> (18 - 6 * n) & 63) as u8)
+                });
+                format!("{}{}\n", digit(line.len() as u8), groups.map(digit).collect::<String>())
+            })
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    let long: Vec<u8> = [&plain[..], &[0, 0, 0, 7], &plain[..]].concat();
+    for zero in [' ', '`'] {
+        for before in ["begin 644 x\n", "cat << E\nbegin 644 name\n", ""] {
+            let found = open(format!("{before}{}`\nend\n", uu(&long, zero)).as_bytes());
+            assert_eq!(found, std::slice::from_ref(&long), "{before}");
+        }
+    }
+    // `git diff --binary` of a new file with 40 letters.
+    let packed = zlib(&[b'A'; 40]);
+    let group = |four: &[u8]| {
+        let mut value = u32::from_be_bytes(std::array::from_fn(|at| four.get(at).copied().unwrap_or(0)));
+        let mut digits = [0; 5];
+        for digit in digits.iter_mut().rev() {
+            *digit = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+                [(value % 85) as usize];
+            value /= 85;
+        }
+        String::from_utf8(digits.to_vec()).unwrap()
+    };
+    let line =
+        format!("{}{}", char::from(b'A' + packed.len() as u8 - 1), packed.chunks(4).map(group).collect::<String>());
+    let patch = format!("diff --git a/x b/x\nGIT binary patch\nliteral 40\n{line}\n\nliteral 0\nHcmV?d00001\n\n");
+    assert_eq!(open(patch.as_bytes()), [vec![b'A'; 40]]);
+}
+
+#[test]
+fn damaged_runs_are_harmless() {
+    let packed = to_base64(&zlib(text(40).as_bytes()));
+    for cut in 0..packed.len() {
+        open(format!("k={}", &packed[..cut]).as_bytes());
+        open(format!("<~{}~>", &packed[..cut]).as_bytes());
+        open(format!("diff --git \nGIT binary patch\nliteral 9\n{}", &packed[..cut]).as_bytes());
+        open(format!("=ybegin x\n={}=", &packed[..cut]).as_bytes());
+    }
+}
+
+#[test]
+fn lists_of_numbers_in_any_language() {
+    let pem = format!("-----BEGIN X-----\n{}\n-----END X-----\n", to_base64(text(30).as_bytes()));
+    let der = [&[0x30, 0x77, 2, 1, 1, 4, 0x20][..], text(14).as_bytes()].concat();
+    let mut lost = Vec::new();
+    for bytes in [pem.as_bytes(), &der] {
+        let list = |one: &dyn Fn(u8) -> String, between: &str, width: usize, line: &str| {
+            let line_of = |line: &[u8]| line.iter().map(|byte| one(*byte)).collect::<Vec<_>>().join(between);
+            bytes.chunks(width).map(line_of).collect::<Vec<_>>().join(line)
+        };
+        for (what, open_with, body) in [
+            ("C", "char k[]={ ", list(&|b| format!("0x{b:02X}"), ",", 20, ",\n    ")),
+            ("C, unsigned", "x = {\n", list(&|b| format!("0x{b:02x}u"), ", ", 12, ",\n    ")),
+            ("octal", "x = {\n", list(&|b| format!("{b:04o}"), ", ", 12, ",\n    ")),
+            ("characters", "x = {", list(&|b| format!("'\\x{b:02x}'"), ", ", 12, ",\n    ")),
+            ("Basic", "k = {", list(&|b| format!("&H{b:02X}"), ", ", 12, ", _\n    ")),
+            ("Pascal", "k: array = (", list(&|b| format!("${b:02X}"), ", ", 12, ",\n    ")),
+            ("assembler", "key:\n  db ", list(&|b| format!("0{b:02X}h"), ", ", 12, "\n  db ")),
+            ("assembler, decimal", "key:\n  .byte ", list(&|b| b.to_string(), ",", 12, "\n  .byte ")),
+            ("VHDL", "k := (", list(&|b| format!("x\"{b:02X}\""), ", ", 10, ",\n ")),
+            ("VHDL, based", "k := (", list(&|b| format!("16#{b:02X}#"), ", ", 10, ",\n ")),
+            ("Verilog", "k = {", list(&|b| format!("8'h{b:02x}"), ", ", 10, ",\n ")),
+            ("memory", "// key\n", list(&|b| format!("{b:02x}"), "\n", 16, "\n")),
+            ("Lisp", "(k #(\n", list(&|b| format!("#x{b:02X}"), " ", 12, "\n   ")),
+            ("Java", "k = {", list(&|b| format!("(byte) {}", b.cast_signed()), ", ", 10, ",\n ")),
+            ("Kotlin", "k = byteArrayOf(\n ", list(&|b| format!("0x{b:02x}.toByte()"), ", ", 8, ",\n ")),
+            ("YAML", "key:\n- ", list(&|b| b.to_string(), "\n- ", 16, "\n- ")),
+            ("text", "k: ", list(&|b| b.to_string(), "\nk: ", 16, "\nk: ")),
+            ("JSON", "{\"data\": [\n", list(&|b| b.to_string(), ",\n", 16, ",\n")),
+            ("Go", "key=[", list(&|b| b.to_string(), " ", 16, " ")),
+        ] {
+            let document = format!("some text before the list\n{open_with}{body});\nand text after it\n");
+            let found = open(document.as_bytes());
+            if !found.iter().any(|one| one.starts_with(&bytes[..bytes.len() - 1])) {
+                let lengths: Vec<usize> = found.iter().map(Vec::len).collect();
+                lost.push(format!("{what}: {lengths:?} of {}", bytes.len()));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+#[test]
+fn text_of_escapes() {
+    let plain = format!("-----BEGIN X-----\n{}", text(12));
+    for one in [
+        (|byte| format!("\\{byte:03o}")) as fn(u8) -> String,
+        |byte| format!("%{byte:02X}"),
+        |byte| format!("\\u00{byte:02x}"),
+        |byte| format!("&#{byte};"),
+        |byte| format!("&#x{byte:x};"),
+    ] {
+        let run: String = plain.bytes().map(one).collect();
+        let found = open(format!("k = \"{run}\"\nend\n").as_bytes());
+        assert_eq!(found, [plain.clone().into_bytes()], "{run}");
+    }
+}
