@@ -14,6 +14,9 @@ const NAME: usize = 128;
 /// Longest value that is read, in bytes: a longer one is a key or data, not a name.
 pub(super) const VALUE: usize = 4096;
 
+/// Most white space before the first text of a list, in bytes.
+const LIST: usize = 256;
+
 /// Texts between a name and its value in prose.
 const SAYS: &[&str] =
     &["is set to ", "is: ", "is ", "was ", "ist: ", "ist ", "->", "=>", "→", "- ", "– ", "— ", ":", "=", "|", "("];
@@ -276,6 +279,17 @@ impl Reader<'_> {
             return setting(Some(raw(decoded(rest.get(..length)?.trim()), false)), at + 1, at + 1 + length);
         }
         let first = self.byte(at);
+        if self.dialect == Dialect::Json && first == b'[' {
+            // A list of one text: `"key": ["x"]`.
+            let rest = self.bytes.get(at + 1..).unwrap_or_default();
+            let open = at + 1 + rest.iter().take(LIST).take_while(|byte| byte.is_ascii_whitespace()).count();
+            if self.byte(open) != b'"' {
+                return None;
+            }
+            let line = text.range(text.line(open));
+            let (value, end) = self.quoted(open, line.end.min(open + VALUE));
+            return setting(Some(raw(value, false)), open, end);
+        }
         if self.dialect == Dialect::Yaml && matches!(first, b'|' | b'>') {
             return self.block(text, name, line, at);
         }
@@ -339,7 +353,10 @@ impl Reader<'_> {
         }
         // `$(cat file)` contains spaces.
         if rest.starts_with("$(") || rest.starts_with('<') || rest.starts_with("<%") {
-            return rest.find([')', '>']).map_or(rest.len(), |end| end + 1);
+            let end = rest.find([')', '>']).map_or(rest.len(), |end| end + 1);
+            // `$(TOPDIR)/key`.
+            let path = rest.get(end..).filter(|more| more.starts_with(['/', '\\'])).unwrap_or_default();
+            return end + path.find(|c: char| c.is_whitespace() || "\"';&|)<>".contains(c)).unwrap_or(path.len());
         }
         let word = |more: &[char]| rest.find(|c: char| c.is_whitespace() || more.contains(&c)).unwrap_or(rest.len());
         let line = || rest.find(" #").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len()));
@@ -462,6 +479,9 @@ mod tests {
             (Json, "\"KEY\": \"a\\\\b\\\"c\",", Some("KEY=a\\b\"c")),
             (Json, "{\"name\": \"KEY\", \"value\": \"a\"}", Some("KEY=a")),
             (Json, "\"KEY\": 1234,", Some("KEY=1234")),
+            (Json, "\"KEY\": [\n  \"a\"\n],", Some("KEY=a")),
+            (Json, "\"KEY\": [1, 2],", None),
+            (Shell, "KEY=$(TOP)/a.key b", Some("KEY=$(TOP)/a.key")),
             (Xml, "<KEY>a &amp; b</KEY>", Some("KEY=a & b")),
             (Xml, "<KEYS>a</KEYS>", Some("KEYS=a")),
             (Xml, "<x KEY=\"a\"/>", Some("KEY=a")),

@@ -53,6 +53,9 @@ pub(super) struct ValueContext<'a> {
 
 /// The names that a value gives to a key. Empty if the value is the key itself or says nothing.
 pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name> {
+    if let Some(label) = bazel_label(&raw.text).filter(|_| part == Part::Path) {
+        return vec![Name::Path(label)];
+    }
     let filled = raw.filled(around.at, around.dialect, around.variables);
     let text = filled.text.trim().trim_matches(['"', '\'']).trim();
     let argument = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'@' || byte == b'*');
@@ -89,6 +92,7 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
         Part::Path => path(),
         Part::Directory => Name::Directory(text.trim_start_matches("~/").to_owned()),
         Part::Alias => Name::Alias(text.to_owned()),
+        Part::Stem => return vec![Name::Alias(text.to_owned()), Name::Path(format!("{text}.key"))],
         Part::Variable => Name::Variable(text.to_owned()),
         Part::Digits => match digits(text) {
             Some(digits) => Name::Digits(digits),
@@ -103,6 +107,22 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
         // A value that may be the key itself is only shown as the name of its variable.
         Part::Secret | Part::Password => return Vec::new(),
     }]
+}
+
+/// The path of a label of Bazel: `$(location //keys:sign.pem)`, `//keys:sign.pem`.
+fn bazel_label(text: &str) -> Option<String> {
+    let text = text.trim();
+    let inner = ["$(location ", "$(execpath ", "$(rootpath ", "$(rlocationpath "]
+        .iter()
+        .find_map(|start| text.strip_prefix(start))
+        .map(|rest| rest.split(')').next().unwrap_or(rest));
+    let label = match inner {
+        Some(label) => label.trim(),
+        None if text.starts_with("//") && text.contains(':') && !text.contains(' ') => text,
+        None => return None,
+    };
+    let path = label.trim_start_matches('/').trim_start_matches(':').replace(':', "/");
+    (!path.is_empty() && path.len() <= LONGEST_NAME).then_some(path)
 }
 
 /// The content of a field that may be a password.

@@ -52,6 +52,8 @@ pub(crate) struct Rule {
     pub(crate) self_issued: Option<bool>,
     /// Whether it is not a subordinate CA: the extended key usage of a subordinate CA limits the certificates below it.
     pub(crate) leaf: Option<bool>,
+    /// Whether it is CA:TRUE with keyCertSign: its extended key usage limits the certificates below it.
+    pub(crate) issues: Option<bool>,
     pub(crate) version: Option<u32>,
     pub(crate) path_len: Option<u32>,
     pub(crate) name_constrained: Option<bool>,
@@ -122,6 +124,7 @@ impl Rule {
         self.ca.is_some()
             || self.self_issued.is_some()
             || self.leaf.is_some()
+            || self.issues.is_some()
             || self.version.is_some()
             || self.path_len.is_some()
             || self.name_constrained.is_some()
