@@ -41,6 +41,8 @@ struct Places {
     by_alias: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
     by_line: BTreeMap<(PathBuf, u64), BTreeSet<usize>>,
     by_digits: BTreeSet<(String, usize)>,
+    /// Files of public halves and certificates, outside of keystores: what names one trusts the key.
+    public_by_file_name: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
 }
 
 impl Places {
@@ -62,6 +64,12 @@ impl Places {
                 places.by_line.entry((path.clone(), occurrence.line)).or_default().insert(number);
                 if let Some(fingerprint) = &occurrence.material.pgp_fingerprint {
                     places.by_digits.insert((backwards(fingerprint), number));
+                }
+            }
+            for occurrence in key.related.iter().filter(|occurrence| occurrence.material.container.is_none()) {
+                let path = occurrence.origin.location().into_owned();
+                if let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) {
+                    places.public_by_file_name.entry(name).or_default().insert((path, number));
                 }
             }
             for certificate in key.certificates() {
@@ -125,6 +133,11 @@ impl Places {
     fn at(&self, from: &Path, text: &str) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let Some(name) = wanted.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
+        if let Some(places) = self.public_by_file_name.get(&name).filter(|_| !self.by_file_name.contains_key(&name)) {
+            let mut found = ranked(from, &wanted, places);
+            found.retain(|(_, sure)| *sure < Confidence::Alias);
+            return found;
+        }
         let Some(places) = self.by_file_name.get(&name) else {
             // `device/acme/certs/acme`: the tool adds the extension.
             let bare = wanted.extension().is_none() && !name.contains('.');
@@ -132,28 +145,8 @@ impl Places {
             let Some(ending) = ENDINGS.iter().find(named).filter(|_| bare) else { return Vec::new() };
             return self.at(from, &format!("{text}{ending}"));
         };
-        let tail = without_root(&wanted);
-        let mut leading: BTreeSet<PathBuf> = from.ancestors().skip(1).map(|above| joined(above, &tail)).collect();
-        leading.insert(wanted.clone());
-        for above in from.ancestors().skip(1) {
-            leading.extend(RESOURCES.iter().map(|folder| joined(&joined(above, Path::new(folder)), &tail)));
-        }
-        let mut best: Vec<(usize, Confidence)> = places
-            .iter()
-            .map(|(path, key)| {
-                let sure = if leading.contains(path) {
-                    Confidence::Path
-                } else if tail.components().nth(1).is_some() && path.ends_with(&tail) {
-                    Confidence::End
-                } else {
-                    Confidence::FileName
-                };
-                (*key, sure)
-            })
-            .collect();
-        let surest = best.iter().map(|(_, sure)| *sure).min();
-        best.retain(|(_, sure)| Some(*sure) == surest);
-        if surest == Some(Confidence::FileName) {
+        let mut best = ranked(from, &wanted, places);
+        if best.first().is_some_and(|(_, sure)| *sure == Confidence::FileName) {
             let common = COMMON.contains(&name.as_str());
             best.retain(|(key, _)| !common && places.iter().all(|(_, other)| other == key));
             if best.is_empty() {
@@ -188,6 +181,32 @@ impl Places {
         let from = self.by_digits.range((start.clone(), 0)..);
         from.take_while(|(known, _)| known.starts_with(&start)).map(|(_, key)| (*key, Confidence::Digits)).collect()
     }
+}
+
+/// The keys at the places that a path leads to with the most confidence.
+fn ranked(from: &Path, wanted: &Path, places: &BTreeSet<(PathBuf, usize)>) -> Vec<(usize, Confidence)> {
+    let tail = without_root(wanted);
+    let mut leading: BTreeSet<PathBuf> = from.ancestors().skip(1).map(|above| joined(above, &tail)).collect();
+    leading.insert(wanted.to_owned());
+    for above in from.ancestors().skip(1) {
+        leading.extend(RESOURCES.iter().map(|folder| joined(&joined(above, Path::new(folder)), &tail)));
+    }
+    let mut best: Vec<(usize, Confidence)> = places
+        .iter()
+        .map(|(path, key)| {
+            let sure = if leading.contains(path) {
+                Confidence::Path
+            } else if tail.components().nth(1).is_some() && path.ends_with(&tail) {
+                Confidence::End
+            } else {
+                Confidence::FileName
+            };
+            (*key, sure)
+        })
+        .collect();
+    let surest = best.iter().map(|(_, sure)| *sure).min();
+    best.retain(|(_, sure)| Some(*sure) == surest);
+    best
 }
 
 /// The only key among these places in the directory of a file or below it, or below the directory above: a name without

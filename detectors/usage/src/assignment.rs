@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::text::{Dialect, Text};
-use super::value::Raw;
+use super::value::{self, Raw};
 use super::word::{decoded, push};
 
 /// Longest name of a setting, in bytes, on each side of the word that was found.
@@ -309,7 +309,7 @@ impl Reader<'_> {
         }
         if self.dialect == Dialect::Code || (sign == b'(' && self.dialect != Dialect::Prose) {
             let expression = self.text.get(at..limit)?;
-            return setting(Some(computed(expression)?), at, limit);
+            return setting(Some(value::computed(expression)?), at, limit);
         }
         let rest = self.text.get(at..limit)?;
         let quote = self.before(name.start);
@@ -394,42 +394,6 @@ impl Reader<'_> {
             alone.then(|| Raw { text: Zeroizing::new(content.trim().to_owned()), literal: false, variable: false });
         Some(Setting { name, at: start, end: range.end, value, spaced: false })
     }
-}
-
-/// The value of an expression in a program: a file, a variable, a property.
-fn computed(expression: &str) -> Option<Raw> {
-    let expression = expression.split(" //").next().unwrap_or(expression).trim();
-    let name_end = expression
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '?')))
-        .unwrap_or(expression.len());
-    let Some(open) = expression.find(['"', '\'']) else {
-        // `storePassword = releasePassword`, `keystoreProperties.storePassword as String`.
-        let name = expression.get(..name_end)?.rsplit('.').next()?.trim_end_matches('?');
-        let plain = !name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit());
-        let words = ["true", "false", "null", "nil", "None", "new", "it"];
-        if !plain || words.contains(&name) || expression.contains('{') {
-            return None;
-        }
-        return Some(Raw { text: Zeroizing::new(name.to_owned()), literal: false, variable: true });
-    };
-    let (head, rest) = expression.split_at_checked(open)?;
-    let quote = rest.as_bytes().first().copied()?;
-    let length = memchr::memchr(quote, rest.as_bytes().get(1..)?)?;
-    let text = rest.get(1..=length)?;
-    let lower = head.to_ascii_lowercase();
-    let asks = ["env", "prop", "secret", "credential", "lookup", "fetch", "var(", "get", "["];
-    let files = ["file(", "path(", "join(", "expand_path(", "resolve(", "layout.", "file "];
-    let variable = asks.iter().any(|word| lower.contains(word));
-    if !variable && !files.iter().any(|word| lower.contains(word)) {
-        return None;
-    }
-    let text = if variable || !lower.contains("join(") {
-        text.to_owned()
-    } else {
-        // `os.path.join("keys", "x.pfx")`.
-        expression.split(quote as char).skip(1).step_by(2).collect::<Vec<_>>().join("/")
-    };
-    Some(Raw { text: Zeroizing::new(text), literal: quote == b'\'', variable })
 }
 
 #[cfg(test)]

@@ -52,7 +52,8 @@ pub struct Usage;
 
 impl UsageReader for Usage {
     fn wants(&self, path: &Path) -> bool {
-        self.takes_passwords(path) || source::wants(path)
+        // Sources first: most files are sources, and their extension is cheaper than the tables of names.
+        source::wants(path) || self.takes_passwords(path)
     }
 
     fn takes_passwords(&self, path: &Path) -> bool {
@@ -73,9 +74,7 @@ impl UsageReader for Usage {
             Some(reading) => read::read(blob, reading == Reading::Prose, &TABLES, out),
             None => {}
         }
-        if source::wants(&path) {
-            source::read(blob, out);
-        }
+        source::read(blob, &path, out);
     }
 }
 

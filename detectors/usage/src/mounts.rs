@@ -32,7 +32,8 @@ impl Mount {
 pub(super) fn of(text: &Text) -> Vec<Mount> {
     let mut out = Vec::new();
     // Names of volumes and their paths, of Kubernetes.
-    let (mut inside, mut outside): (Vec<(&str, &str)>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
+    let mut inside: Vec<(&str, &str)> = Vec::new();
+    let mut outside: Vec<(&str, &str)> = Vec::new();
     for number in 0..text.count() {
         let line = text.of_line(number).trim();
         if out.len() >= MOUNTS || inside.len() + outside.len() >= MOUNTS {

@@ -6,6 +6,9 @@ use zeroize::Zeroizing;
 
 use super::text::Text;
 
+/// Last parts of a path that count: directories far above a file say nothing about it.
+const PARTS: usize = 4;
+
 /// The path and the text of a file, in lower case.
 pub(super) struct Surroundings<'a> {
     path: String,
@@ -16,7 +19,14 @@ pub(super) struct Surroundings<'a> {
 impl<'a> Surroundings<'a> {
     /// Of a file.
     pub(super) fn of(path: &std::path::Path, text: &'a Text) -> Self {
-        Self { path: path.to_string_lossy().to_lowercase(), text, lower: OnceCell::new() }
+        let parts: Vec<_> = path.iter().rev().take(PARTS).map(|part| part.to_string_lossy().to_lowercase()).collect();
+        let path = parts.into_iter().rev().collect::<Vec<_>>().join("/");
+        Self { path, text, lower: OnceCell::new() }
+    }
+
+    /// The name of the file, in lower case.
+    pub(super) fn file(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
     }
 
     /// The text in lower case.

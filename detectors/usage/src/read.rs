@@ -32,8 +32,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Usage
     let around = Surroundings::of(&blob.origin.location(), &text);
     let context = Context { tables, dialect, variables: &variables, around: &around, comment: false };
     commands(&text, &hits, &statements, context, &mut finds);
-    let file = blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let mut settings = Settings::of(file, &text, dialect, tables, &variables, &scopes, &statements, &around);
+    let mut settings = Settings::of(&text, dialect, tables, &variables, &scopes, &statements, &around);
     let mut contexts = BTreeSet::new();
     for &(wanted, start, end) in &hits {
         match wanted {

@@ -66,9 +66,8 @@ pub(super) struct Settings<'a> {
 }
 
 impl<'a> Settings<'a> {
-    /// No settings yet, of a file whose lower-case name is `file`.
+    /// No settings yet, of a file.
     pub(super) fn of(
-        file: String,
         text: &'a Text,
         dialect: Dialect,
         tables: &'a Tables,
@@ -80,7 +79,7 @@ impl<'a> Settings<'a> {
         let secrets = dialect == Dialect::Yaml && text.str().contains("kind: Secret");
         let (list, read_to, passwords, full) = (Vec::new(), 0, 0, false);
         Self {
-            file,
+            file: around.file().to_owned(),
             secrets,
             text,
             dialect,

@@ -279,9 +279,8 @@ impl Words {
     pub(super) fn qualified(&self, heads: &[String], name: &str) -> Vec<(usize, Part, String)> {
         let whole = heads.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
         let starts = std::iter::once(0).chain(whole.match_indices('.').map(|(at, _)| at + 1));
-        let ends = starts.filter_map(|start| whole.get(start..)).filter(|end| end.contains('.'));
-        ends.filter_map(|end| self.names.get(end))
-            .next()
+        let mut ends = starts.filter_map(|start| whole.get(start..)).filter(|end| end.contains('.'));
+        ends.find_map(|end| self.names.get(end))
             .into_iter()
             .flatten()
             .map(|&(rule, part)| (rule, part, String::new()))

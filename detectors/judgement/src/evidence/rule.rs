@@ -102,6 +102,9 @@ pub(crate) struct Rule {
     pub(crate) word: Vec<Phrase>,
     #[serde(default, deserialize_with = "phrases")]
     pub(crate) not_word: Vec<Phrase>,
+    /// Words of the field whose password opened the key.
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) opened: Vec<Phrase>,
     /// Lower-case names of files with occurrences in the key's directory; `{stem}` is the name of the key's file
     /// without its last extension.
     #[serde(default, deserialize_with = "texts")]
@@ -155,6 +158,7 @@ impl Rule {
             || !self.path.is_empty()
             || !self.word.is_empty()
             || !self.not_word.is_empty()
+            || !self.opened.is_empty()
             || !self.beside.is_empty()
     }
 

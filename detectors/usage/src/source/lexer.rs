@@ -124,7 +124,7 @@ impl Lexer<'_> {
             b'\'' => self.character(),
             b'`' if language.back_quotes() => self.string(b'`'),
             b'<' if matches!(language, Language::Php | Language::Ruby) && self.rest().starts_with(b"<<") => {
-                self.here_document()
+                self.here_document();
             }
             b'(' | b'[' | b'{' => {
                 self.push(Kind::Open(byte), self.at, self.at + 1);
@@ -170,9 +170,9 @@ impl Lexer<'_> {
             self.at += length;
             let is_raw = self.bytes.get(self.at - length..self.at).is_some_and(|word| word.contains(&b'R'));
             if is_raw && self.language == Language::C {
-                self.raw_c()
+                self.raw_c();
             } else {
-                self.string(quote)
+                self.string(quote);
             }
             return;
         }
@@ -292,15 +292,12 @@ impl Lexer<'_> {
             let lead = lead.get(memchr::memrchr(b'\n', lead).map_or(0, |end| end + 1)..).unwrap_or_default();
             lead.iter().all(u8::is_ascii_whitespace)
         });
-        match close.filter(|_| starts) {
-            Some(close) => {
-                self.push(Kind::Text, (body + 1).min(body + close), body + close);
-                self.at = body + close + word.len();
-            }
-            None => {
-                self.push(Kind::Sign(b'<'), self.at, self.at + 1);
-                self.at += 1;
-            }
+        if let Some(close) = close.filter(|_| starts) {
+            self.push(Kind::Text, (body + 1).min(body + close), body + close);
+            self.at = body + close + word.len();
+        } else {
+            self.push(Kind::Sign(b'<'), self.at, self.at + 1);
+            self.at += 1;
         }
     }
 }

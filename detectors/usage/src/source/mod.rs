@@ -38,12 +38,15 @@ pub(super) fn wants(path: &Path) -> bool {
 }
 
 /// Reads the calls of a file that take keys.
-pub(super) fn read(blob: Blob<'_>, out: &mut UsageHints) {
-    if !rules::passes_gate(blob.bytes) {
+pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
+    let Some(language) = Language::of(path) else { return };
+    // Headers contain keys, but name no files.
+    let is_header =
+        language == Language::C && path.extension().is_some_and(|end| end.as_encoded_bytes().starts_with(b"h"));
+    let passes = if is_header { rules::contains_key(blob.bytes) } else { rules::passes_gate(blob.bytes) };
+    if !passes {
         return;
     }
-    let path = blob.origin.location();
-    let Some(language) = Language::of(&path) else { return };
     let Some(text) = Text::of(blob.bytes) else { return };
     let hits: BTreeSet<usize> = SOURCES.find(text.str()).collect();
     if hits.is_empty() {

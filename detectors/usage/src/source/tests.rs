@@ -17,7 +17,7 @@ fn names(file: &str, text: &str, rule: &str) -> Vec<String> {
     let text = filled(text);
     let origin = Origin::file(file);
     let mut hints = UsageHints::default();
-    read(Blob::whole(text.as_bytes(), &origin), &mut hints);
+    read(Blob::whole(text.as_bytes(), &origin), Path::new(file), &mut hints);
     let mut out = Vec::new();
     for material in &hints.references {
         let reference = material.reference.as_deref().unwrap();
@@ -78,7 +78,7 @@ fn limits_are_enforced() {
     }
     let origin = Origin::file("a.js");
     let mut hints = UsageHints::default();
-    read(Blob::whole(text.as_bytes(), &origin), &mut hints);
+    read(Blob::whole(text.as_bytes(), &origin), Path::new("a.js"), &mut hints);
     assert_eq!(hints.references.len(), REFERENCES);
     // Names that lead to each other, brackets that are not closed, and strings that do not end.
     for text in
@@ -86,7 +86,7 @@ fn limits_are_enforced() {
     {
         let text = format!("{text}\njwt.sign(a, b, 'x.pem')");
         let mut hints = UsageHints::default();
-        read(Blob::whole(text.as_bytes(), &origin), &mut hints);
+        read(Blob::whole(text.as_bytes(), &origin), Path::new("a.js"), &mut hints);
         assert!(hints.references.len() <= REFERENCES);
     }
 }

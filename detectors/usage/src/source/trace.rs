@@ -332,7 +332,8 @@ fn path(text: &str) -> Option<String> {
     let base = text.rsplit(['/', '\\']).next().unwrap_or(text).to_ascii_lowercase();
     let words = ["key", "rsa", "dsa", "ed25519", "priv", "ecdsa"];
     let like_key = words.iter().any(|word| base.contains(word));
-    let public = base.contains("public") || base.ends_with(".pub") || base.contains(".pub.") || base.contains("pubkey");
+    let public =
+        base.contains("public") || base.rsplit('.').take(2).any(|part| part == "pub") || base.contains("pubkey");
     let fits = match base.rsplit_once('.') {
         Some((stem, "json" | "txt" | "xml")) => {
             !stem.is_empty() && (like_key || stem.contains("account") || stem.contains("credential"))
