@@ -430,4 +430,6 @@ s = Scenario("unknown", "A key that nothing says anything about")
 s.key("data/7f3a.pem")
 s.finds("data/7f3a.pem", ["unknown"], "T3", T3, signing=False)
 
+import uses  # noqa: E402,F401  scenarios of files that use keys
+
 finish()

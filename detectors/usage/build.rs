@@ -8,6 +8,9 @@ use std::{env, fs};
 
 const TABLE: &str = "data/usage.toml";
 
+/// The calls of programming languages.
+const SOURCE: &str = "data/source.toml";
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     println!("cargo::rerun-if-changed={TABLE}");
@@ -16,5 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = read.remove("files").ok_or(format!("{TABLE}: no [files]"))?;
     fs::write(Path::new(&out).join("files.json"), serde_json::to_string(&files)?)?;
     fs::write(Path::new(&out).join("usage.json"), serde_json::to_string(&read)?)?;
+    println!("cargo::rerun-if-changed={SOURCE}");
+    let text = fs::read_to_string(SOURCE).map_err(|error| format!("{SOURCE}: {error}"))?;
+    let read: toml::Table = toml::from_str(&text).map_err(|error| format!("{SOURCE}: {error}"))?;
+    fs::write(Path::new(&out).join("source.json"), serde_json::to_string(&read)?)?;
     Ok(())
 }

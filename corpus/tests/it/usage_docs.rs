@@ -17,11 +17,12 @@ fn render() -> String {
         groups.entry(rule.group).or_default().push(rule);
     }
     let mut out = format!(
-        "# Files that use keys\n\nGenerated from `detectors/usage/data/usage.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+        "# Files that use keys\n\nGenerated from `detectors/usage/data/usage.toml` and `source.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
          usage_docs`.\n\nkeyradius reads build scripts, CI configuration and settings, selected by file name. It finds out \
          which key a line names, for which purpose, and what may be a keystore password. A line gives its role to a key only \
-         if its name leads to that key. A line gives at most 60 points; at most 30 if it is commented out, or if its spelling \
-         was not checked against the tool or its documentation. At most {REFERENCES} lines and {CANDIDATES} passwords are \
+         if its name leads to that key. A line gives at most 60 points; at most 10 if it is commented out, 30 if its spelling \
+         was not checked against the tool or its documentation. Commands that make a key (`makes-*`) are hints of its role, \
+         and no use of it. At most {REFERENCES} lines and {CANDIDATES} passwords are \
          taken from one file.\n\n\
          keyradius reads:\n\n\
          - commands with their arguments: over continued lines, in lists of YAML, JSON, XML and programs, and in nested \
@@ -29,6 +30,8 @@ fn render() -> String {
          - settings in the forms `K=V`, `K: V`, `K V`, `\"K\": \"V\"`, `<K>V</K>`, `set K=V`, `-DK=V`, `K file('V')`, \
          `name: K` with `value: V`;\n\
          - steps of workflows with their inputs;\n\
+         - source code, for calls and names that take a key ([Programs](#programs)): the argument leads through variables, \
+         functions and joined paths of the same file to a file, or to a key in the source;\n\
          - variables set by the same file. Variables that the file does not set, such as `$X` and `${{{{ secrets.X }}}}`, are \
          kept as names.\n\n\
          keyradius does not see paths that a program builds at run time, values set by another file, and the default key of a \

@@ -70,11 +70,24 @@ impl Use {
         self.reference.material.reference.as_deref()
     }
 
+    /// Whether the line uses the key. A line that makes the key, or one that is commented out, is only a hint of a role.
+    pub fn is_use(&self) -> bool {
+        !self.makes() && self.reference().is_some_and(|reference| reference.weight >= HINT)
+    }
+
+    /// Whether the line makes the key: such rules of `usage.toml` have ids that start so.
+    pub fn makes(&self) -> bool {
+        self.reference().is_some_and(|reference| reference.tool.starts_with("makes-"))
+    }
+
     /// Points that the use gives to the role, capped by the confidence of the link.
     pub fn weight(&self) -> i32 {
         self.reference().map_or(0, |reference| reference.weight.min(self.sure.most()))
     }
 }
+
+/// Fewest points of a line that uses a key: one that is commented out has fewer.
+const HINT: i32 = 30;
 
 /// How a name leads to a key, most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

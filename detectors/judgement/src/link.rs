@@ -25,6 +25,13 @@ const COMMON: [&str; 12] = [
     "secring.gpg",
 ];
 
+/// Extensions that tools add to the name of a key: the build of Android, mkimage, and others.
+const ENDINGS: [&str; 3] = [".pk8", ".key", ".pem"];
+
+/// Directories from which programs load files by name: of Java and Kotlin, below the sources that name them.
+const RESOURCES: [&str; 5] =
+    ["resources", "main/resources", "test/resources", "src/main/resources", "src/test/resources"];
+
 /// Every place of every private key, indexed by what may name it.
 #[derive(Default)]
 #[allow(clippy::struct_field_names, reason = "each is an index by something")]
@@ -34,6 +41,8 @@ struct Places {
     by_alias: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
     by_line: BTreeMap<(PathBuf, u64), BTreeSet<usize>>,
     by_digits: BTreeSet<(String, usize)>,
+    /// Files of public halves and certificates, outside of keystores: what names one trusts the key.
+    public_by_file_name: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
 }
 
 impl Places {
@@ -55,6 +64,12 @@ impl Places {
                 places.by_line.entry((path.clone(), occurrence.line)).or_default().insert(number);
                 if let Some(fingerprint) = &occurrence.material.pgp_fingerprint {
                     places.by_digits.insert((backwards(fingerprint), number));
+                }
+            }
+            for occurrence in key.related.iter().filter(|occurrence| occurrence.material.container.is_none()) {
+                let path = occurrence.origin.location().into_owned();
+                if let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) {
+                    places.public_by_file_name.entry(name).or_default().insert((path, number));
                 }
             }
             for certificate in key.certificates() {
@@ -118,27 +133,25 @@ impl Places {
     fn at(&self, from: &Path, text: &str) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let Some(name) = wanted.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
-        let Some(places) = self.by_file_name.get(&name) else { return Vec::new() };
-        let tail = without_root(&wanted);
-        let mut leading: BTreeSet<PathBuf> = from.ancestors().skip(1).map(|above| joined(above, &tail)).collect();
-        leading.insert(wanted.clone());
-        let mut best: Vec<(usize, Confidence)> = places
-            .iter()
-            .map(|(path, key)| {
-                let sure = if leading.contains(path) {
-                    Confidence::Path
-                } else if tail.components().nth(1).is_some() && path.ends_with(&tail) {
-                    Confidence::End
-                } else {
-                    Confidence::FileName
-                };
-                (*key, sure)
-            })
-            .collect();
-        let surest = best.iter().map(|(_, sure)| *sure).min();
-        best.retain(|(_, sure)| Some(*sure) == surest);
-        if surest == Some(Confidence::FileName) && (COMMON.contains(&name.as_str()) || best.len() > 1) {
-            best.clear();
+        if let Some(places) = self.public_by_file_name.get(&name).filter(|_| !self.by_file_name.contains_key(&name)) {
+            let mut found = ranked(from, &wanted, places);
+            found.retain(|(_, sure)| *sure < Confidence::Alias);
+            return found;
+        }
+        let Some(places) = self.by_file_name.get(&name) else {
+            // `device/acme/certs/acme`: the tool adds the extension.
+            let bare = wanted.extension().is_none() && !name.contains('.');
+            let named = |ending: &&&str| self.by_file_name.contains_key(&format!("{name}{ending}"));
+            let Some(ending) = ENDINGS.iter().find(named).filter(|_| bare) else { return Vec::new() };
+            return self.at(from, &format!("{text}{ending}"));
+        };
+        let mut best = ranked(from, &wanted, places);
+        if best.first().is_some_and(|(_, sure)| *sure == Confidence::FileName) {
+            let common = COMMON.contains(&name.as_str());
+            best.retain(|(key, _)| !common && places.iter().all(|(_, other)| other == key));
+            if best.is_empty() {
+                best = nearest(from, places).map(|key| (key, Confidence::FileName)).into_iter().collect();
+            }
         }
         best
     }
@@ -168,6 +181,44 @@ impl Places {
         let from = self.by_digits.range((start.clone(), 0)..);
         from.take_while(|(known, _)| known.starts_with(&start)).map(|(_, key)| (*key, Confidence::Digits)).collect()
     }
+}
+
+/// The keys at the places that a path leads to with the most confidence.
+fn ranked(from: &Path, wanted: &Path, places: &BTreeSet<(PathBuf, usize)>) -> Vec<(usize, Confidence)> {
+    let tail = without_root(wanted);
+    let mut leading: BTreeSet<PathBuf> = from.ancestors().skip(1).map(|above| joined(above, &tail)).collect();
+    leading.insert(wanted.to_owned());
+    for above in from.ancestors().skip(1) {
+        leading.extend(RESOURCES.iter().map(|folder| joined(&joined(above, Path::new(folder)), &tail)));
+    }
+    let mut best: Vec<(usize, Confidence)> = places
+        .iter()
+        .map(|(path, key)| {
+            let sure = if leading.contains(path) {
+                Confidence::Path
+            } else if tail.components().nth(1).is_some() && path.ends_with(&tail) {
+                Confidence::End
+            } else {
+                Confidence::FileName
+            };
+            (*key, sure)
+        })
+        .collect();
+    let surest = best.iter().map(|(_, sure)| *sure).min();
+    best.retain(|(_, sure)| Some(*sure) == surest);
+    best
+}
+
+/// The only key among these places in the directory of a file or below it, or below the directory above: a name without
+/// its directory is that of a file nearby.
+fn nearest(from: &Path, places: &BTreeSet<(PathBuf, usize)>) -> Option<usize> {
+    // Above that, it would be the whole tree.
+    let above = from.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty());
+    let below = |above: &Path| -> BTreeSet<usize> {
+        places.iter().filter(|(path, _)| path.starts_with(above)).map(|(_, key)| *key).collect()
+    };
+    let first = above.map(below).find(|keys| !keys.is_empty())?;
+    first.iter().next().copied().filter(|_| first.len() == 1)
 }
 
 fn backwards(text: &str) -> String {
@@ -362,11 +413,25 @@ mod tests {
             ("other/sign.pfx", "app/build.bat", "C:\\keys\\sign.pfx", Some(Confidence::FileName)),
             ("other/server.key", "app/nginx.conf", "/srv/server.key", None),
             ("other/sign.pfx", "app/build.bat", "design.pfx", None),
+            ("app/src/main/resources/a.jks", "app/src/main/java/x/A.java", "a.jks", Some(Confidence::Path)),
+            ("app/src/test/resources/k/a.jks", "app/src/test/java/x/A.java", "/k/a.jks", Some(Confidence::Path)),
+            ("app/test/data/private.pem", "app/test/a.js", "private.pem", Some(Confidence::FileName)),
+            ("app/data/private.pem", "app/test/a.js", "private.pem", Some(Confidence::FileName)),
+            ("data/private.pem", "app/test/a.js", "private.pem", None),
+            ("device/acme/certs/acme.pk8", "device/acme/device.mk", "device/acme/certs/acme", Some(Confidence::Path)),
         ] {
             assert_eq!(sure(&[key(of_key, 1, "")], line(from, &[path(name)])), expected, "{of_key} {from} {name}");
         }
         let two = [key("x/sign.pfx", 1, ""), key("y/sign.pfx", 2, "")];
         assert_eq!(sure(&two, line("z/b.bat", &[path("/k/sign.pfx")])), None, "ambiguous: two files have this name");
+        assert_eq!(
+            sure(&two, line("x/b.bat", &[path("/k/sign.pfx")])),
+            Some(Confidence::FileName),
+            "one of them is near"
+        );
+        let copies = [key("x/sign.pfx", 1, ""), key("y/sign.pfx", 1, "")];
+        let found = sure(&copies, line("z/b.bat", &[path("/k/sign.pfx")]));
+        assert_eq!(found, Some(Confidence::FileName), "two files, but one key");
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub(super) fn reason(facts: &Facts<'_>) -> Option<String> {
     let is_test = |occurrence: &Occurrence| {
         is_for_tests(occurrence, facts.estate, facts.judge) || in_library(occurrence, words).is_some()
     };
-    let certain = |used: &&Use| matches!(used.sure, Confidence::Here | Confidence::Path | Confidence::Digits);
+    let certain =
+        |used: &&Use| used.is_use() && matches!(used.sure, Confidence::Here | Confidence::Path | Confidence::Digits);
     let users = key.uses.iter().filter(certain).map(|used| &*used.reference);
     // A copy of the certificate elsewhere trusts nothing by itself; a keystore that contains it does.
     let trusts = key.related.iter().filter(|occurrence| is_trust(occurrence));
@@ -46,7 +47,8 @@ pub(super) fn reason(facts: &Facts<'_>) -> Option<String> {
     if let Some(name) = named(facts, words) {
         return Some(format!("in a place for tests ({place}), and named for tests ({name})"));
     }
-    let used = key.uses.first().filter(|_| key.uses.iter().all(|used| is_test(&used.reference)))?;
+    let mut uses = key.uses.iter().filter(|used| used.is_use());
+    let used = uses.next().filter(|first| is_test(&first.reference) && uses.all(|used| is_test(&used.reference)))?;
     Some(format!(
         "in a place for tests ({place}), and used only by tests ({}:{})",
         used.reference.origin, used.reference.line

@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::text::{Dialect, Text};
-use super::value::Raw;
+use super::value::{self, Raw};
 use super::word::{decoded, push};
 
 /// Longest name of a setting, in bytes, on each side of the word that was found.
@@ -13,6 +13,9 @@ const NAME: usize = 128;
 
 /// Longest value that is read, in bytes: a longer one is a key or data, not a name.
 pub(super) const VALUE: usize = 4096;
+
+/// Most white space before the first text of a list, in bytes.
+const LIST: usize = 256;
 
 /// Texts between a name and its value in prose.
 const SAYS: &[&str] =
@@ -276,6 +279,17 @@ impl Reader<'_> {
             return setting(Some(raw(decoded(rest.get(..length)?.trim()), false)), at + 1, at + 1 + length);
         }
         let first = self.byte(at);
+        if self.dialect == Dialect::Json && first == b'[' {
+            // A list of one text: `"key": ["x"]`.
+            let rest = self.bytes.get(at + 1..).unwrap_or_default();
+            let open = at + 1 + rest.iter().take(LIST).take_while(|byte| byte.is_ascii_whitespace()).count();
+            if self.byte(open) != b'"' {
+                return None;
+            }
+            let line = text.range(text.line(open));
+            let (value, end) = self.quoted(open, line.end.min(open + VALUE));
+            return setting(Some(raw(value, false)), open, end);
+        }
         if self.dialect == Dialect::Yaml && matches!(first, b'|' | b'>') {
             return self.block(text, name, line, at);
         }
@@ -295,7 +309,7 @@ impl Reader<'_> {
         }
         if self.dialect == Dialect::Code || (sign == b'(' && self.dialect != Dialect::Prose) {
             let expression = self.text.get(at..limit)?;
-            return setting(Some(computed(expression)?), at, limit);
+            return setting(Some(value::computed(expression)?), at, limit);
         }
         let rest = self.text.get(at..limit)?;
         let quote = self.before(name.start);
@@ -339,7 +353,10 @@ impl Reader<'_> {
         }
         // `$(cat file)` contains spaces.
         if rest.starts_with("$(") || rest.starts_with('<') || rest.starts_with("<%") {
-            return rest.find([')', '>']).map_or(rest.len(), |end| end + 1);
+            let end = rest.find([')', '>']).map_or(rest.len(), |end| end + 1);
+            // `$(TOPDIR)/key`.
+            let path = rest.get(end..).filter(|more| more.starts_with(['/', '\\'])).unwrap_or_default();
+            return end + path.find(|c: char| c.is_whitespace() || "\"';&|)<>".contains(c)).unwrap_or(path.len());
         }
         let word = |more: &[char]| rest.find(|c: char| c.is_whitespace() || more.contains(&c)).unwrap_or(rest.len());
         let line = || rest.find(" #").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len()));
@@ -377,42 +394,6 @@ impl Reader<'_> {
             alone.then(|| Raw { text: Zeroizing::new(content.trim().to_owned()), literal: false, variable: false });
         Some(Setting { name, at: start, end: range.end, value, spaced: false })
     }
-}
-
-/// The value of an expression in a program: a file, a variable, a property.
-fn computed(expression: &str) -> Option<Raw> {
-    let expression = expression.split(" //").next().unwrap_or(expression).trim();
-    let name_end = expression
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '?')))
-        .unwrap_or(expression.len());
-    let Some(open) = expression.find(['"', '\'']) else {
-        // `storePassword = releasePassword`, `keystoreProperties.storePassword as String`.
-        let name = expression.get(..name_end)?.rsplit('.').next()?.trim_end_matches('?');
-        let plain = !name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit());
-        let words = ["true", "false", "null", "nil", "None", "new", "it"];
-        if !plain || words.contains(&name) || expression.contains('{') {
-            return None;
-        }
-        return Some(Raw { text: Zeroizing::new(name.to_owned()), literal: false, variable: true });
-    };
-    let (head, rest) = expression.split_at_checked(open)?;
-    let quote = rest.as_bytes().first().copied()?;
-    let length = memchr::memchr(quote, rest.as_bytes().get(1..)?)?;
-    let text = rest.get(1..=length)?;
-    let lower = head.to_ascii_lowercase();
-    let asks = ["env", "prop", "secret", "credential", "lookup", "fetch", "var(", "get", "["];
-    let files = ["file(", "path(", "join(", "expand_path(", "resolve(", "layout.", "file "];
-    let variable = asks.iter().any(|word| lower.contains(word));
-    if !variable && !files.iter().any(|word| lower.contains(word)) {
-        return None;
-    }
-    let text = if variable || !lower.contains("join(") {
-        text.to_owned()
-    } else {
-        // `os.path.join("keys", "x.pfx")`.
-        expression.split(quote as char).skip(1).step_by(2).collect::<Vec<_>>().join("/")
-    };
-    Some(Raw { text: Zeroizing::new(text), literal: quote == b'\'', variable })
 }
 
 #[cfg(test)]
@@ -462,6 +443,9 @@ mod tests {
             (Json, "\"KEY\": \"a\\\\b\\\"c\",", Some("KEY=a\\b\"c")),
             (Json, "{\"name\": \"KEY\", \"value\": \"a\"}", Some("KEY=a")),
             (Json, "\"KEY\": 1234,", Some("KEY=1234")),
+            (Json, "\"KEY\": [\n  \"a\"\n],", Some("KEY=a")),
+            (Json, "\"KEY\": [1, 2],", None),
+            (Shell, "KEY=$(TOP)/a.key b", Some("KEY=$(TOP)/a.key")),
             (Xml, "<KEY>a &amp; b</KEY>", Some("KEY=a & b")),
             (Xml, "<KEYS>a</KEYS>", Some("KEYS=a")),
             (Xml, "<x KEY=\"a\"/>", Some("KEY=a")),

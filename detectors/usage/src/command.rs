@@ -6,6 +6,7 @@ use keyradius_core::material::Name;
 use zeroize::Zeroizing;
 
 use super::finds::{Finds, shown};
+use super::need::Surroundings;
 use super::tables::{Part, Rule, Tables};
 use super::text::Dialect;
 use super::value::{self, Found, Raw, ValueContext};
@@ -27,6 +28,7 @@ pub(super) struct Context<'a> {
     pub(super) tables: &'a Tables,
     pub(super) dialect: Dialect,
     pub(super) variables: &'a Variables<'a>,
+    pub(super) around: &'a Surroundings<'a>,
     pub(super) comment: bool,
 }
 
@@ -142,6 +144,9 @@ struct Argument<'a> {
 
 fn apply(number: usize, tool: &Word, before: &[Word], rest: &[Word], context: Context<'_>, out: &mut Finds) {
     let Some(rule) = context.tables.command.get(number) else { return };
+    if !context.around.meet(&rule.need) {
+        return;
+    }
     let spread = spread(rest, context);
     let mut arguments: Vec<Argument<'_>> = Vec::new();
     let mut target = false;

@@ -1,5 +1,6 @@
 //! The grammar in words, for `docs/usage.md`.
 
+use super::source::SOURCES;
 use super::tables::{Part, Rule, TABLES};
 
 /// A rule in words.
@@ -30,7 +31,18 @@ pub fn described() -> Vec<Described> {
     let commands = TABLES.command.iter().map(|rule| one(rule, &rule.tools));
     let settings = TABLES.assignment.iter().map(|rule| one(rule, &rule.files));
     let steps = TABLES.step.iter().map(|rule| one(rule, &rule.uses));
-    commands.chain(settings).chain(steps).collect()
+    let calls = SOURCES.source.iter().map(|rule| Described {
+        id: &rule.id,
+        group: "Programs",
+        role: Some(&rule.role),
+        knows: rule.calls.iter().chain(&rule.names).map(String::as_str).collect(),
+        key: rule.key.iter().map(String::as_str).collect(),
+        password: Vec::new(),
+        checked: &rule.checked,
+        weight: rule.weight(),
+        example: rule.examples.first().map_or("", |example| &example.text),
+    });
+    commands.chain(settings).chain(steps).chain(calls).collect()
 }
 
 fn one(rule: &'static Rule, knows: &'static [String]) -> Described {

@@ -9,13 +9,14 @@ use keyradius_core::seam::{Candidate, UsageHints};
 use keyradius_core::secret::Secret;
 use zeroize::Zeroizing;
 
+use super::mounts::Mount;
 use super::scope::Scopes;
 use super::tables::{Password, Rule};
 use super::text::Text;
 use super::{CANDIDATES, REFERENCES};
 
-/// Points of a commented-out line, and of an ambiguous one.
-const WEAK: i32 = 30;
+/// Most points of a line that is commented out.
+const WEAK: i32 = 10;
 
 /// Most key names reported for a password.
 pub(super) const ABOUT: usize = 16;
@@ -60,10 +61,32 @@ impl Finds {
         names.sort();
         names.dedup();
         let weight = if comment { rule.weight().min(WEAK) } else { rule.weight() };
-        let reference = Reference { tool: rule.id.clone(), role, weight, text: rule.text.clone(), names };
+        let text = if comment { format!("{} (in a comment)", rule.text) } else { rule.text.clone() };
+        let reference = Reference { tool: rule.id.clone(), role, weight, text, names };
         let known = |line: &Line| line.span == span && line.reference == reference;
         if !self.lines.iter().rev().take(8).any(known) {
             self.lines.push(Line { span, reference });
+        }
+    }
+
+    /// Adds the path outside of a container to each path inside it. `mounts` is called only if there are paths.
+    pub(super) fn mounted(&mut self, mounts: impl FnOnce() -> Vec<Mount>) {
+        let absolute = |name: &Name| matches!(name, Name::Path(path) if path.starts_with('/'));
+        if !self.lines.iter().any(|line| line.reference.names.iter().any(absolute)) {
+            return;
+        }
+        let mounts = mounts();
+        for line in &mut self.lines {
+            let names = &mut line.reference.names;
+            let outside: Vec<Name> = names
+                .iter()
+                .filter_map(|name| if let Name::Path(path) = name { Some(path) } else { None })
+                .flat_map(|path| mounts.iter().filter_map(|mount| mount.outside(path)))
+                .map(Name::Path)
+                .collect();
+            names.extend(outside);
+            names.sort();
+            names.dedup();
         }
     }
 

@@ -7,17 +7,22 @@
 //! `tables` the grammar, `text` bytes as lines, `statement` lines that belong together, `word` words as shells split
 //! them, `variables` what the file itself sets, `value` names and passwords, `scope` blocks of settings, `command`,
 //! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key recognised by its file name alone,
-//! `settings` the settings of one key, `read` a whole file, `finds` the result.
+//! `settings` the settings of one key, `need` the file around it, `mounts` paths inside containers, `ipsec` the file
+//! `ipsec.secrets`, `read` a whole file, `finds` the result, `source` programs and the calls in them.
 
 mod assignment;
 mod command;
 mod describe;
 mod finds;
+mod ipsec;
 mod master_key;
+mod mounts;
+mod need;
 mod plain;
 mod read;
 mod scope;
 mod settings;
+mod source;
 mod statement;
 mod step;
 mod tables;
@@ -47,7 +52,12 @@ pub struct Usage;
 
 impl UsageReader for Usage {
     fn wants(&self, path: &Path) -> bool {
-        master_key::wants(path) || FILES.reading(path).is_some()
+        // Sources first: most files are sources, and their extension is cheaper than the tables of names.
+        source::wants(path) || self.takes_passwords(path)
+    }
+
+    fn takes_passwords(&self, path: &Path) -> bool {
+        master_key::wants(path) || ipsec::wants(path) || FILES.reading(path).is_some()
     }
 
     fn read(&self, blob: Blob<'_>, out: &mut UsageHints) {
@@ -55,11 +65,16 @@ impl UsageReader for Usage {
         if master_key::wants(&path) {
             master_key::read(blob, out);
         }
+        if ipsec::wants(&path) {
+            ipsec::read(blob, &TABLES.password, out);
+            return;
+        }
         match FILES.reading(&path) {
             Some(Reading::Plain) => plain::read(blob, CANDIDATES, &TABLES.password, out),
             Some(reading) => read::read(blob, reading == Reading::Prose, &TABLES, out),
             None => {}
         }
+        source::read(blob, &path, out);
     }
 }
 

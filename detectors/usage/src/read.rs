@@ -7,6 +7,8 @@ use keyradius_core::seam::UsageHints;
 
 use super::command::{self, Context};
 use super::finds::Finds;
+use super::mounts;
+use super::need::Surroundings;
 use super::scope::Scopes;
 use super::settings::Settings;
 use super::statement::Statements;
@@ -27,9 +29,10 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Usage
     let variables = Variables::of(&text, dialect);
     let scopes = Scopes::of(&text, dialect);
     let mut finds = Finds::default();
-    commands(&text, &hits, &statements, Context { tables, dialect, variables: &variables, comment: false }, &mut finds);
-    let file = blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let mut settings = Settings::of(file, &text, dialect, tables, &variables, &scopes, &statements);
+    let around = Surroundings::of(&blob.origin.location(), &text);
+    let context = Context { tables, dialect, variables: &variables, around: &around, comment: false };
+    commands(&text, &hits, &statements, context, &mut finds);
+    let mut settings = Settings::of(&text, dialect, tables, &variables, &scopes, &statements, &around);
     let mut contexts = BTreeSet::new();
     for &(wanted, start, end) in &hits {
         match wanted {
@@ -45,6 +48,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Usage
         settings.lines(rule);
     }
     settings.hand_over(&mut finds);
+    finds.mounted(|| mounts::of(&text));
     finds.hand_over(blob, &text, &scopes, prose, &tables.password, out);
 }
 

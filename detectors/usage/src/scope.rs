@@ -15,6 +15,12 @@ pub(super) struct Scopes<'a> {
 /// Deepest nesting that is distinguished; deeper blocks count as one.
 const DEPTH: usize = 256;
 
+/// Most lines that are looked at for the names of blocks around a setting.
+const LOOK: usize = 512;
+
+/// Most bytes that are looked at for the names of braces around a setting.
+const BYTES: usize = 32 << 10;
+
 impl<'a> Scopes<'a> {
     /// The blocks of a text.
     pub(super) const fn of(text: &'a Text, dialect: Dialect) -> Self {
@@ -32,6 +38,35 @@ impl<'a> Scopes<'a> {
         })
     }
 
+    /// Names of the blocks around a position, outermost first, in lower case. Blocks of XML have none here.
+    pub(super) fn heads(&self, at: usize) -> Vec<String> {
+        let mut out = match self.dialect {
+            Dialect::Yaml => parents(self.text, at),
+            Dialect::Code | Dialect::Json => openers(self.text.str(), at),
+            Dialect::Settings => {
+                section(self.text, at).and_then(|line| head(self.text.of_line(line))).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        out.reverse();
+        out
+    }
+
+    /// Whether a block around a position has one of these words in its name; a section, anywhere in its text.
+    pub(super) fn in_block(&self, at: usize, words: &[String]) -> bool {
+        if words.is_empty() {
+            return true;
+        }
+        let has = |text: &str| words.iter().any(|word| text.contains(&word.to_lowercase()));
+        if self.dialect == Dialect::Settings {
+            let start = section(self.text, at).unwrap_or(0);
+            let lines = (start..self.text.count()).take(LOOK);
+            let own = lines.take_while(|&line| line == start || !self.text.of_line(line).trim_start().starts_with('['));
+            return own.map(|line| self.text.of_line(line).to_ascii_lowercase()).any(|line| has(&line));
+        }
+        self.heads(at).iter().any(|head| has(head))
+    }
+
     /// The block of a position.
     pub(super) fn at(&self, at: usize) -> usize {
         // The name of an element is after its `<`: it belongs to the block around the element.
@@ -40,6 +75,66 @@ impl<'a> Scopes<'a> {
         let index = starts.partition_point(|(start, _)| *start <= at);
         index.checked_sub(1).and_then(|index| starts.get(index)).map_or(0, |(_, block)| *block)
     }
+}
+
+/// Names of the lines above a line that are indented less, innermost first.
+fn parents(text: &Text, at: usize) -> Vec<String> {
+    let depth = |line: &str| {
+        let trimmed = line.trim_start();
+        line.len() - trimmed.len() + if trimmed.starts_with("- ") { 2 } else { 0 }
+    };
+    let number = text.line(at);
+    let mut indent = depth(text.of_line(number));
+    let mut out = Vec::new();
+    for number in (0..number).rev().take(LOOK) {
+        let line = text.of_line(number);
+        if line.trim().is_empty() || line.trim_start().starts_with('#') || depth(line) >= indent {
+            continue;
+        }
+        indent = depth(line);
+        out.extend(line.split(':').next().and_then(|key| head(key.trim_start().trim_start_matches("- "))));
+        if indent == 0 {
+            break;
+        }
+    }
+    out
+}
+
+/// Texts before the braces around a position, innermost first.
+fn openers(text: &str, at: usize) -> Vec<String> {
+    let bytes = text.as_bytes();
+    let start = at.saturating_sub(BYTES);
+    let mut closed = 0_usize;
+    let mut out = Vec::new();
+    for place in (start..at).rev() {
+        match bytes.get(place) {
+            Some(b'}') => closed += 1,
+            Some(b'{') if closed > 0 => closed -= 1,
+            Some(b'{') => {
+                let before = bytes.get(start..place).unwrap_or_default();
+                let line = memchr::memrchr(b'\n', before).map_or(start, |end| start + end + 1);
+                let line = text.get(line..place).unwrap_or_default();
+                // Of `{"a": {"b": {`, the last name.
+                out.extend(head(line.rsplit(['{', ',', ';']).next().unwrap_or(line)));
+            }
+            _ => {}
+        }
+        if out.len() >= 16 {
+            break;
+        }
+    }
+    out
+}
+
+/// The line of the section header above a position.
+fn section(text: &Text, at: usize) -> Option<usize> {
+    (0..=text.line(at)).rev().take(LOOK).find(|&line| text.of_line(line).trim_start().starts_with('['))
+}
+
+/// The name of a block: without quotes, brackets and signs.
+fn head(text: &str) -> Option<String> {
+    let name = text.trim().trim_end_matches([':', '=', '(', ' ', '>']).trim_matches(['[', ']', ' ', '"', '\'']);
+    (!name.is_empty() && name.len() <= 128).then(|| name.to_ascii_lowercase())
 }
 
 fn braces(text: &str) -> Vec<(usize, usize)> {
@@ -123,6 +218,21 @@ fn sections(text: &Text) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_have_names() {
+        for (dialect, text, expected) in [
+            (Dialect::Yaml, "server:\n  ssl:\n    HERE: x", &["server", "ssl"][..]),
+            (Dialect::Yaml, "a:\n- signing:\n    # x\n    HERE: x", &["a", "signing"]),
+            (Dialect::Yaml, "a:\n  b: c\nHERE: x", &[]),
+            (Dialect::Json, "{\"a\": {\"x\": {}, \"b\": {\"HERE\": 1}}}", &["a", "b"]),
+            (Dialect::Code, "resource \"t\" \"n\" {\n  c {\n  }\n  HERE = 1", &["resource \"t\" \"n"]),
+            (Dialect::Settings, "[ CA_default ]\nx=1\nHERE=2", &["ca_default"]),
+        ] {
+            let whole = Text::of(text.as_bytes()).unwrap();
+            assert_eq!(Scopes::of(&whole, dialect).heads(text.find("HERE").unwrap()), expected, "{text}");
+        }
+    }
 
     #[test]
     fn settings_are_grouped_into_blocks() {

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::assignment::{self, Setting};
 use super::finds::{ABOUT, Finds, shown};
+use super::need::Surroundings;
 use super::scope::Scopes;
 use super::statement::Statements;
 use super::tables::{Part, Password, Rule, Tables};
@@ -55,6 +56,7 @@ pub(super) struct Settings<'a> {
     variables: &'a Variables<'a>,
     scopes: &'a Scopes<'a>,
     statements: &'a Statements<'a>,
+    around: &'a Surroundings<'a>,
     list: Vec<Fact>,
     /// End of the last value: words before it are not names.
     read_to: usize,
@@ -64,19 +66,33 @@ pub(super) struct Settings<'a> {
 }
 
 impl<'a> Settings<'a> {
-    /// No settings yet, of a file whose lower-case name is `file`.
+    /// No settings yet, of a file.
     pub(super) fn of(
-        file: String,
         text: &'a Text,
         dialect: Dialect,
         tables: &'a Tables,
         variables: &'a Variables<'a>,
         scopes: &'a Scopes<'a>,
         statements: &'a Statements<'a>,
+        around: &'a Surroundings<'a>,
     ) -> Self {
         let secrets = dialect == Dialect::Yaml && text.str().contains("kind: Secret");
         let (list, read_to, passwords, full) = (Vec::new(), 0, 0, false);
-        Self { file, secrets, text, dialect, tables, variables, scopes, statements, list, read_to, passwords, full }
+        Self {
+            file: around.file().to_owned(),
+            secrets,
+            text,
+            dialect,
+            tables,
+            variables,
+            scopes,
+            statements,
+            around,
+            list,
+            read_to,
+            passwords,
+            full,
+        }
     }
 
     /// Passes the grouped settings on.
@@ -103,7 +119,14 @@ impl<'a> Settings<'a> {
     fn known(&mut self, setting: &Setting) {
         let Some(name) = self.text.str().get(setting.name.clone()) else { return };
         let lower = name.to_ascii_lowercase();
-        let mut rules = self.tables.words.setting(&lower);
+        let words = &self.tables.words;
+        let mut rules = Vec::new();
+        if words.is_tail(&lower) {
+            rules = words.qualified(&self.scopes.heads(setting.name.start), &lower);
+        }
+        if rules.is_empty() {
+            rules = words.setting(&lower);
+        }
         if rules.is_empty()
             && let Some((_, last)) = lower.rsplit_once('.')
         {
@@ -113,6 +136,9 @@ impl<'a> Settings<'a> {
         for (number, part, stem) in rules {
             let Some(rule) = self.tables.assignment.get(number) else { continue };
             if !rule.context.is_empty() || (setting.spaced && !rule.space) || !self.is_for(rule) {
+                continue;
+            }
+            if !self.scopes.in_block(setting.name.start, &rule.block) {
                 continue;
             }
             password |= part == Part::Password;
@@ -126,14 +152,18 @@ impl<'a> Settings<'a> {
     }
 
     fn is_for(&self, rule: &Rule) -> bool {
-        rule.files.is_empty()
-            || rule.files.iter().any(|file| match file.strip_prefix('*') {
-                Some(end) => self.file.ends_with(end),
-                None => match file.strip_suffix('*') {
-                    Some(start) => self.file.starts_with(start),
-                    None => self.file == *file,
-                },
-            })
+        let is = |file: &str| match file.strip_prefix('*') {
+            Some(end) => self.file.ends_with(end),
+            None => match file.strip_suffix('*') {
+                Some(start) => self.file.starts_with(start),
+                None => self.file == *file,
+            },
+        };
+        let (not, only): (Vec<&str>, Vec<&str>) =
+            rule.files.iter().map(String::as_str).partition(|f| f.starts_with('!'));
+        !not.iter().any(|file| is(file.trim_start_matches('!')))
+            && (only.is_empty() || only.into_iter().any(is))
+            && self.around.meet(&rule.need)
     }
 
     /// Reads a whole file for a rule whose names are too common to search for.
@@ -142,7 +172,7 @@ impl<'a> Settings<'a> {
         if !self.is_for(rule) {
             return;
         }
-        let lower = Zeroizing::new(self.text.str().to_ascii_lowercase());
+        let lower = self.around.lower();
         for (part, pattern) in rule.parts() {
             let mut read_to = 0;
             for (at, _) in lower.match_indices(&pattern.to_lowercase()) {
@@ -155,7 +185,10 @@ impl<'a> Settings<'a> {
                     continue;
                 }
                 let Some(setting) = assignment::read(self.text, word.clone(), self.dialect) else { continue };
-                if setting.name == word && (rule.space || !setting.spaced) {
+                if setting.name == word
+                    && (rule.space || !setting.spaced)
+                    && self.scopes.in_block(setting.name.start, &rule.block)
+                {
                     read_to = setting.end;
                     let name = self.text.str().get(word).unwrap_or_default();
                     self.take(&setting, Field { rule: Some((false, number)), part, stem: String::new(), name });
@@ -279,7 +312,7 @@ fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
         }
         let rule = rule.and_then(|(step, number)| if step { &tables.step } else { &tables.assignment }.get(number));
         let Some(rule) = rule else { continue };
-        let locates = |fact: &Fact| !matches!(fact.part, Part::Alias | Part::Digits | Part::Password);
+        let locates = |fact: &Fact| !matches!(fact.part, Part::Alias | Part::Stem | Part::Digits | Part::Password);
         let more: Vec<Name> = facts.iter().filter(|fact| !locates(fact)).flat_map(|fact| fact.names.clone()).collect();
         let mut all: Vec<Name> = facts.iter().flat_map(|fact| fact.names.clone()).collect();
         all.sort();
@@ -292,7 +325,7 @@ fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
             let names = fact.names.iter().chain(&more).cloned().collect();
             out.line(rule, fact.span.clone(), names, fact.comment);
         }
-        let alone = facts.iter().find(|fact| matches!(fact.part, Part::Alias | Part::Digits));
+        let alone = facts.iter().find(|fact| matches!(fact.part, Part::Alias | Part::Stem | Part::Digits));
         if let Some(fact) = alone.filter(|_| !located) {
             out.line(rule, fact.span.clone(), more, fact.comment);
         }

@@ -132,12 +132,20 @@ pub(super) struct Rule {
     pub(super) context: Vec<String>,
     #[serde(default)]
     pub(super) space: bool,
+    /// Words of which the text or path of the file has to contain one; every entry has to be met.
+    #[serde(default)]
+    pub(super) need: Vec<String>,
+    /// Words of which the block around has to contain one.
+    #[serde(default)]
+    pub(super) block: Vec<String>,
     #[serde(default)]
     pub(super) path: Vec<String>,
     #[serde(default)]
     pub(super) directory: Vec<String>,
     #[serde(default)]
     pub(super) alias: Vec<String>,
+    #[serde(default)]
+    pub(super) stem: Vec<String>,
     #[serde(default)]
     pub(super) digits: Vec<String>,
     #[serde(default)]
@@ -187,6 +195,8 @@ pub(super) enum Part {
     Path,
     Directory,
     Alias,
+    /// The name of the key's file without its extension.
+    Stem,
     Digits,
     Variable,
     /// Digits, a path or an alias: decided by the form of the value.
@@ -203,6 +213,7 @@ impl Rule {
             (Part::Path, &self.path),
             (Part::Directory, &self.directory),
             (Part::Alias, &self.alias),
+            (Part::Stem, &self.stem),
             (Part::Digits, &self.digits),
             (Part::Variable, &self.variable),
             (Part::Auto, &self.auto),
@@ -242,6 +253,8 @@ pub(super) struct Words {
     tools: BTreeMap<String, Vec<usize>>,
     /// Names of settings without a wildcard.
     names: BTreeMap<String, Vec<(usize, Part)>>,
+    /// Last parts of names with dots: the rest may be the blocks around the setting.
+    tails: BTreeSet<String>,
     /// Names with a leading wildcard (`*_STORE_FILE`): the end of the name.
     endings: Vec<(String, usize, Part)>,
 }
@@ -260,6 +273,23 @@ impl Words {
     /// The rules of a tool.
     pub(super) fn tool(&self, name: &str) -> &[usize] {
         self.tools.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rules for a setting in its blocks, outermost first: for the longest end of both that is the name of a rule.
+    pub(super) fn qualified(&self, heads: &[String], name: &str) -> Vec<(usize, Part, String)> {
+        let whole = heads.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+        let starts = std::iter::once(0).chain(whole.match_indices('.').map(|(at, _)| at + 1));
+        let mut ends = starts.filter_map(|start| whole.get(start..)).filter(|end| end.contains('.'));
+        ends.find_map(|end| self.names.get(end))
+            .into_iter()
+            .flatten()
+            .map(|&(rule, part)| (rule, part, String::new()))
+            .collect()
+    }
+
+    /// Whether a name may be the last part of a name with dots.
+    pub(super) fn is_tail(&self, name: &str) -> bool {
+        self.tails.contains(name.rsplit('.').next().unwrap_or(name))
     }
 
     /// The rules for a setting, by its lower-case name: rule, kind of value, and the text in place of the wildcard.
@@ -298,8 +328,14 @@ impl Tables {
                 let literal = pattern.trim_start_matches('*');
                 if rule.context.is_empty() {
                     words.entry(literal.to_owned()).or_insert(Wanted::Name);
+                    if let Some((_, tail)) = pattern.rsplit_once('.').filter(|_| literal == pattern) {
+                        words.entry(tail.to_owned()).or_insert(Wanted::Name);
+                        compiled.tails.insert(tail.to_owned());
+                    }
                 }
-                if literal == pattern {
+                if !rule.context.is_empty() {
+                    // Read line by line: see `Settings::lines`.
+                } else if literal == pattern {
                     compiled.names.entry(pattern).or_default().push((number, part));
                 } else {
                     compiled.endings.push((literal.to_owned(), number, part));

@@ -241,8 +241,8 @@ fn commented_lines_weigh_less_and_prose_gives_no_references() {
         read(file, text.as_bytes()).references.iter().map(|m| m.reference.as_deref().unwrap().weight).collect()
     };
     assert_eq!(weights("a.bat", "signtool sign /f a.pfx x.exe"), [60]);
-    assert_eq!(weights("a.bat", "REM signtool sign /f a.pfx x.exe"), [30]);
-    assert_eq!(weights("a.gradle", "// storeFile file('a.jks')"), [30]);
+    assert_eq!(weights("a.bat", "REM signtool sign /f a.pfx x.exe"), [10]);
+    assert_eq!(weights("a.gradle", "// storeFile file('a.jks')"), [10]);
     assert_eq!(weights("README.md", "signtool sign /f a.pfx /p abc x.exe"), [0_i32; 0]);
     assert_eq!(fields(&read("README.md", b"signtool sign /f a.pfx /p abc x.exe")).len(), 1);
 }
@@ -271,6 +271,10 @@ fn which_files_are_read() {
         ("Dockerfile.prod", true),
         (".env.local", true),
         ("configs/acme_defconfig", true),
+        ("sdkconfig.defaults", true),
+        ("rules/defs.bzl", true),
+        ("etc/ipsec.secrets", true),
+        ("olc/config.ldif", true),
         ("install.c", false),
         ("release.pdf", false),
         ("conf/distributions", true),
@@ -284,7 +288,9 @@ fn which_files_are_read() {
         ("photo.png", false),
         ("", false),
     ] {
-        assert_eq!(Usage.wants(Path::new(path)), expected, "{path}");
+        let is_source = [".c", ".java", ".js"].iter().any(|end| path.ends_with(end));
+        assert_eq!(Usage.wants(Path::new(path)), expected || is_source, "{path}");
+        assert_eq!(Usage.takes_passwords(Path::new(path)), expected, "{path}");
     }
 }
 

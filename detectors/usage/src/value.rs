@@ -53,6 +53,9 @@ pub(super) struct ValueContext<'a> {
 
 /// The names that a value gives to a key. Empty if the value is the key itself or says nothing.
 pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name> {
+    if let Some(label) = bazel_label(&raw.text).filter(|_| part == Part::Path) {
+        return vec![Name::Path(label)];
+    }
     let filled = raw.filled(around.at, around.dialect, around.variables);
     let text = filled.text.trim().trim_matches(['"', '\'']).trim();
     let argument = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'@' || byte == b'*');
@@ -89,6 +92,7 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
         Part::Path => path(),
         Part::Directory => Name::Directory(text.trim_start_matches("~/").to_owned()),
         Part::Alias => Name::Alias(text.to_owned()),
+        Part::Stem => return vec![Name::Alias(text.to_owned()), Name::Path(format!("{text}.key"))],
         Part::Variable => Name::Variable(text.to_owned()),
         Part::Digits => match digits(text) {
             Some(digits) => Name::Digits(digits),
@@ -103,6 +107,58 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
         // A value that may be the key itself is only shown as the name of its variable.
         Part::Secret | Part::Password => return Vec::new(),
     }]
+}
+
+/// The path of a label of Bazel: `$(location //keys:sign.pem)`, `//keys:sign.pem`.
+fn bazel_label(text: &str) -> Option<String> {
+    let text = text.trim();
+    let inner = ["$(location ", "$(execpath ", "$(rootpath ", "$(rlocationpath "]
+        .iter()
+        .find_map(|start| text.strip_prefix(start))
+        .map(|rest| rest.split(')').next().unwrap_or(rest));
+    let label = match inner {
+        Some(label) => label.trim(),
+        None if text.starts_with("//") && text.contains(':') && !text.contains(' ') => text,
+        None => return None,
+    };
+    let path = label.trim_start_matches('/').trim_start_matches(':').replace(':', "/");
+    (!path.is_empty() && path.len() <= LONGEST_NAME).then_some(path)
+}
+
+/// The value of an expression in a program: a file, a variable, a property.
+pub(super) fn computed(expression: &str) -> Option<Raw> {
+    let expression = expression.split(" //").next().unwrap_or(expression).trim();
+    let name_end = expression
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '?')))
+        .unwrap_or(expression.len());
+    let Some(open) = expression.find(['"', '\'']) else {
+        // `storePassword = releasePassword`, `keystoreProperties.storePassword as String`.
+        let name = expression.get(..name_end)?.rsplit('.').next()?.trim_end_matches('?');
+        let plain = !name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit());
+        let words = ["true", "false", "null", "nil", "None", "new", "it"];
+        if !plain || words.contains(&name) || expression.contains('{') {
+            return None;
+        }
+        return Some(Raw { text: Zeroizing::new(name.to_owned()), literal: false, variable: true });
+    };
+    let (head, rest) = expression.split_at_checked(open)?;
+    let quote = rest.as_bytes().first().copied()?;
+    let length = memchr::memchr(quote, rest.as_bytes().get(1..)?)?;
+    let text = rest.get(1..=length)?;
+    let lower = head.to_ascii_lowercase();
+    let asks = ["env", "prop", "secret", "credential", "lookup", "fetch", "var(", "get", "["];
+    let files = ["file(", "path(", "join(", "expand_path(", "resolve(", "layout.", "file "];
+    let variable = asks.iter().any(|word| lower.contains(word));
+    if !variable && !files.iter().any(|word| lower.contains(word)) {
+        return None;
+    }
+    let text = if variable || !lower.contains("join(") {
+        text.to_owned()
+    } else {
+        // `os.path.join("keys", "x.pfx")`.
+        expression.split(quote as char).skip(1).step_by(2).collect::<Vec<_>>().join("/")
+    };
+    Some(Raw { text: Zeroizing::new(text), literal: quote == b'\'', variable })
 }
 
 /// The content of a field that may be a password.

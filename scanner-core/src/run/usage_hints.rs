@@ -34,7 +34,10 @@ impl Run<'_> {
             return;
         }
         if blob.bytes.len() > LARGEST || !blob.window.last {
-            return lock(&self.candidates).not_all_of(blob.origin);
+            if reader.takes_passwords(&blob.origin.location()) {
+                lock(&self.candidates).not_all_of(blob.origin);
+            }
+            return;
         }
         let mut usage_hints = UsageHints::default();
         if catch_unwind(AssertUnwindSafe(|| reader.read(blob, &mut usage_hints))).is_err() {

@@ -65,6 +65,10 @@ pub struct UsageHints {
 pub trait UsageReader: Sync {
     /// Whether a file of this name may use keys.
     fn wants(&self, path: &Path) -> bool;
+    /// Whether a file of this name may contain passwords: if it is too large to be read, passwords may be missing.
+    fn takes_passwords(&self, path: &Path) -> bool {
+        self.wants(path)
+    }
     /// Reads such a file. `blob` is the whole file.
     fn read(&self, blob: Blob<'_>, out: &mut UsageHints);
 }

@@ -13,6 +13,9 @@ use super::words::Words;
 /// nameConstraints (RFC 5280 4.2.1.10).
 const NAME_CONSTRAINTS: &str = "2.5.29.30";
 
+/// keyCertSign, bit 5 of the key usage (RFC 5280 4.2.1.3).
+const CERT_SIGN: u16 = 1 << 5;
+
 /// anyExtendedKeyUsage (RFC 5280 4.2.1.12).
 const ANY_PURPOSE: &str = "2.5.29.37.0";
 
@@ -86,6 +89,7 @@ impl<'a> View<'a> {
         is(rule.ca, ca)
             && is(rule.self_issued, facts.self_issued)
             && is(rule.leaf, !ca || facts.self_issued)
+            && is(rule.issues, ca && facts.key_usage.is_some_and(|usage| usage & CERT_SIGN != 0))
             && is(rule.version, facts.version)
             && rule.path_len.is_none_or(|length| facts.path_len == Some(length))
             && is(rule.no_eku, facts.ext_key_usage.is_empty())

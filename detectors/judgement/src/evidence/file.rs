@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use keyradius_core::blob::printable_path;
-use keyradius_core::material::{Material, Occurrence, PublicHalf, Remark};
+use keyradius_core::material::{How, Material, Occurrence, PublicHalf, Remark};
 
 use super::super::Evidence;
 use super::super::estate::{Estate, KeyGroup};
 use super::super::tables::Tables;
 use super::rule::{Rule, Use};
-use super::words::Words;
+use super::words::{Phrase, Words};
 
 /// Weighs every place of the private key.
 pub(super) fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables, ledger: &mut Vec<Evidence>) {
@@ -58,11 +58,21 @@ impl<'a> View<'a> {
             && (rule.label.is_empty() || labelled(&rule.label))
             && rule.uses.is_none_or(|wanted| used_for(material, wanted))
             && rule.subkey.is_none_or(|subkey| material.remarks.contains(&Remark::Subkey) == subkey)
+            && (rule.opened.is_empty() || self.opened_by(&rule.opened))
             && !self.path.has_any(&rule.not_word)
             && !labelled(&rule.not_label)
             && super::of_key(rule, self.key, material.container)
             && (rule.beside.is_empty()
                 || self.estate.beside().has_any(&self.occurrence.origin.location(), &rule.beside))
+    }
+}
+
+impl View<'_> {
+    /// Whether the password that opened the key is in a field with one of these words.
+    fn opened_by(&self, fields: &[Phrase]) -> bool {
+        let protection = self.occurrence.material.protection.as_ref();
+        let opened = protection.and_then(|protection| protection.opened.as_deref());
+        opened.is_some_and(|opened| opened.how == How::Found && Words::of(&opened.field).has_any(fields))
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct Rule {
     pub(crate) self_issued: Option<bool>,
     /// Whether it is not a subordinate CA: the extended key usage of a subordinate CA limits the certificates below it.
     pub(crate) leaf: Option<bool>,
+    /// Whether it is CA:TRUE with keyCertSign: its extended key usage limits the certificates below it.
+    pub(crate) issues: Option<bool>,
     pub(crate) version: Option<u32>,
     pub(crate) path_len: Option<u32>,
     pub(crate) name_constrained: Option<bool>,
@@ -100,6 +102,9 @@ pub(crate) struct Rule {
     pub(crate) word: Vec<Phrase>,
     #[serde(default, deserialize_with = "phrases")]
     pub(crate) not_word: Vec<Phrase>,
+    /// Words of the field whose password opened the key.
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) opened: Vec<Phrase>,
     /// Lower-case names of files with occurrences in the key's directory; `{stem}` is the name of the key's file
     /// without its last extension.
     #[serde(default, deserialize_with = "texts")]
@@ -122,6 +127,7 @@ impl Rule {
         self.ca.is_some()
             || self.self_issued.is_some()
             || self.leaf.is_some()
+            || self.issues.is_some()
             || self.version.is_some()
             || self.path_len.is_some()
             || self.name_constrained.is_some()
@@ -152,6 +158,7 @@ impl Rule {
             || !self.path.is_empty()
             || !self.word.is_empty()
             || !self.not_word.is_empty()
+            || !self.opened.is_empty()
             || !self.beside.is_empty()
     }
 

@@ -232,20 +232,25 @@ fn shapes_of_certificates() {
         })
     };
     for (what, facts, expected) in [
-        ("req -x509 -subj /CN=Acme Root CA", own(|c| c.subject = "CN=Acme Root CA".into()), "ca_root_private 90; "),
-        ("req -x509 -subj /CN=acme.com", own(|c| c.subject = "CN=acme.com".into()), "ca_root_private 30; "),
+        ("req -x509 -subj /CN=Acme Root CA", own(|c| c.subject = "CN=Acme Root CA".into()), "ca_root_private 70; "),
+        ("req -x509 -subj /CN=acme.com", own(|c| c.subject = "CN=acme.com".into()), "unknown 0; ca_root_private 10"),
         (
             "req -x509 -subj /CN=localhost",
             own(|c| c.subject = "CN=localhost".into()),
-            "tls_server 60; ca_root_private 30",
+            "tls_server 60; ca_root_private 10",
         ),
         (
             "req -x509 -addext subjectAltName",
             own(|c| c.extensions = vec![SAN.into()]),
-            "tls_server 60; ca_root_private 30",
+            "tls_server 60; ca_root_private 10",
         ),
         ("req -x509 -addext keyUsage=keyCertSign", own(|c| c.key_usage = Some(1 << 5)), "ca_root_private 100; "),
-        ("version 1, self-issued", facts(|c| (c.version, c.self_issued) = (1, true)), "ca_root_private 30; "),
+        ("version 1, self-issued", facts(|c| (c.version, c.self_issued) = (1, true)), "unknown 0; ca_root_private 10"),
+        (
+            "a root for servers",
+            with(&[SERVER, CLIENT], |c| (c.ca, c.self_issued, c.key_usage) = (Some(true), true, Some(1 << 5))),
+            "ca_root_private 100; ",
+        ),
         (
             "a subordinate CA for servers",
             with(&[SERVER], |c| (c.ca, c.key_usage) = (Some(true), Some(1 << 5))),
