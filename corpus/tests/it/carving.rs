@@ -94,7 +94,8 @@ fn a_false_header_hides_no_container() {
 fn an_archive_after_any_container_is_opened() {
     let key = plant::key(11);
     let wanted = keys(&scan(&key));
-    let filler: String = (0..900).map(|n| format!("line {}\n", n * 7919 % 100_003)).collect();
+    let filler: Vec<String> = (0..900).map(|n| format!("line {}\n", n * 7919 % 100_003)).collect();
+    let filler = filler.concat();
     let content = [filler.as_bytes(), &key, filler.as_bytes()].concat();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
     encoder.write_all(&content).expect("packed");

@@ -45,13 +45,13 @@ impl Container for Qcow2 {
     }
 
     fn reader(&self) -> Reader {
-        Reader::AnyPlace(read)
+        Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
 }
 
-fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("qcow2 header", 0);
-    let header = held(&bytes, 0, 104, 104).ok_or(malformed)?;
+    let header = held(bytes, 0, 104, 104).ok_or(malformed)?;
     let word = |at| be32(&header, at).ok_or(malformed);
     let long = |at| be64(&header, at).ok_or(malformed);
     let (version, bits) = (word(4)?, word(20)?);
@@ -76,13 +76,13 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         inside.unread(Member { name: b"backing file", at: long(8)? }, Reason::Unsupported, "in another file");
     }
     // Bit 3: the compression type is not deflate, and is stored after the header.
-    let zstd = features & 1 << 3 != 0 && held(&bytes, 104, 1, 1).is_some_and(|method| method == [1]);
+    let zstd = features & 1 << 3 != 0 && held(bytes, 104, 1, 1).is_some_and(|method| method == [1]);
     let packing = if zstd { Packing::Zstd } else { Packing::Deflate };
     let image = Image { bits, packing };
-    if inside.stored(disk, image.disk(&bytes, size, table, entries)).is_break() {
+    if inside.stored(disk, image.disk(bytes, size, table, entries)).is_break() {
         return Ok(());
     }
-    snapshots(&bytes, (word(60)?, long(64)?), size, image, inside);
+    snapshots(bytes, (word(60)?, long(64)?), size, image, inside);
     Ok(())
 }
 
