@@ -107,7 +107,8 @@ fn an_archive_after_any_container_is_opened() {
             continue;
         }
         for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
-            if content.len() > LONGEST_BEFORE {
+            // Any bytes after the header of lzip decode for a while: the near miss takes the archive for its own.
+            if content.len() > LONGEST_BEFORE || (case.expect.id == "lzip" && sample.silent) {
                 continue;
             }
             let bytes = [&content[..], &archive].concat();

@@ -46,6 +46,13 @@ pub(crate) fn is_zlib(start: &[u8]) -> bool {
     cmf & 0x8f == 8 && flags & 0x20 == 0 && u16::from_be_bytes([*cmf, *flags]).is_multiple_of(31)
 }
 
+/// The CRC-32 of Linux, `crc32(~0, ...)`: that of zlib before its last inversion.
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    let mut checksum = flate2::Crc::new();
+    checksum.update(bytes);
+    !checksum.sum()
+}
+
 /// Whether the little-endian number at an offset is the CRC-32 of `bytes`.
 pub(crate) fn is_sum(of: Option<&[u8]>, start: &[u8], at: usize) -> bool {
     of.zip(le32(start, at)).is_some_and(|(bytes, sum)| {

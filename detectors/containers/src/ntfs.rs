@@ -14,7 +14,7 @@ use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use keyradius_readers::stored::{Exactly, held, le16, le64};
 
-use content::{Clusters, Extent};
+use content::{Clusters, Data, Extent};
 use records::{Record, Table};
 
 /// NTFS volumes.
@@ -162,7 +162,7 @@ fn files<'r>(
     inside: &mut dyn Inside,
 ) -> ControlFlow<()> {
     // Parts of a stream are in several attributes, in ascending order of their first clusters.
-    let mut streams: BTreeMap<Vec<u8>, Vec<records::Data>> = BTreeMap::new();
+    let mut streams: BTreeMap<Vec<u8>, Vec<Data>> = BTreeMap::new();
     let mut in_use = true;
     for record in records {
         in_use &= record.in_use;
@@ -176,7 +176,7 @@ fn files<'r>(
     }
     for (stream, mut parts) in streams {
         let name = if stream.is_empty() { path.to_vec() } else { [path, b":", &stream].concat() };
-        parts.sort_by_key(records::Data::first);
+        parts.sort_by_key(Data::first);
         let Some(first) = parts.first() else { continue };
         let member = Member { name: &name, at: first.at };
         if first.encrypted {

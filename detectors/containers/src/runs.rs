@@ -31,7 +31,7 @@ use lists::List;
 pub(crate) struct Runs;
 
 static ABOUT: About = About {
-    id: "encoded",
+    id: "runs",
     title: "encodings in encodings",
     detects: "In the middle of text: zlib, deflate, Brotli, compress and lzip in base64; base64, text, zlib, gzip, bzip2, xz, Zstandard, LZ4 and archives \
               in hexadecimal; hexadecimal and other text in base64; base32; Ascii85 between <~ and ~>; uuencode; \

@@ -9,6 +9,8 @@ use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unop
 use keyradius_readers::mapped::{Mapped, Place};
 use keyradius_readers::stored::{be16, be32, be64, held, until_zero};
 
+use super::inner::checksum;
+
 /// UBI images.
 #[derive(Debug)]
 pub(crate) struct Ubi;
@@ -79,13 +81,6 @@ fn is_header(header: &[u8]) -> bool {
 fn is_sound(header: &[u8]) -> bool {
     let of = header.get(..HEADER as usize - 4).unwrap_or_default();
     be32(header, HEADER as usize - 4) == Some(checksum(of))
-}
-
-/// The CRC-32 of Linux, `crc32(~0, ...)`: that of zlib before its last inversion.
-pub(crate) fn checksum(bytes: &[u8]) -> u32 {
-    let mut checksum = flate2::Crc::new();
-    checksum.update(bytes);
-    !checksum.sum()
 }
 
 /// A block of a volume: where its data is, and which copy is newer.

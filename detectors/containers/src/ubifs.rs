@@ -160,7 +160,7 @@ impl Read for Content<'_> {
 mod tests {
     use super::*;
     use crate::collect::{open, torture};
-    use crate::ubi::checksum;
+    use crate::inner::checksum;
 
     fn node(kind: u8, sequence: u64, rest: &[u8]) -> Vec<u8> {
         let mut all =

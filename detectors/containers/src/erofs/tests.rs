@@ -1,3 +1,5 @@
+//! Tests of `erofs.rs`.
+
 use super::index::{self, Head, Kind};
 use super::*;
 use crate::collect::{open, torture};

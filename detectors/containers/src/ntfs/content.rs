@@ -7,8 +7,6 @@ use keyradius_core::read_at::Cursor;
 use keyradius_readers::mapped::{Mapped, Place};
 use keyradius_readers::stored::held;
 
-use super::records::Data;
-
 /// Most runs of an attribute, and of a stream.
 const MOST_RUNS: usize = 1 << 16;
 
@@ -30,6 +28,23 @@ pub(super) enum Extent {
         unit: u16,
         runs: Vec<Run>,
     },
+}
+
+/// A data stream, or a part of one.
+pub(super) struct Data {
+    pub(super) at: u64,
+    pub(super) extent: Extent,
+    pub(super) encrypted: bool,
+}
+
+impl Data {
+    /// The number of its first cluster.
+    pub(super) const fn first(&self) -> u64 {
+        match &self.extent {
+            Extent::Resident(_) => 0,
+            Extent::Clusters { first, .. } => *first,
+        }
+    }
 }
 
 /// Reads the runs of an attribute: lengths of two numbers, the number of clusters, the distance to the run before.

@@ -4,7 +4,7 @@ use keyradius_core::read_at::Cursor;
 use keyradius_readers::stored::{held, le16, le32, le64};
 
 use super::Volume;
-use super::content::{Clusters, Extent, runs};
+use super::content::{Clusters, Data, Extent, runs};
 
 /// Kinds of attributes.
 const NAME: u32 = 0x30;
@@ -64,23 +64,6 @@ pub(super) struct Record {
     pub(super) in_use: bool,
     /// The record to which the attributes belong; 0 if this one.
     pub(super) base: u64,
-}
-
-/// A data stream, or a part of one.
-pub(super) struct Data {
-    pub(super) at: u64,
-    pub(super) extent: Extent,
-    pub(super) encrypted: bool,
-}
-
-impl Data {
-    /// The number of its first cluster.
-    pub(super) const fn first(&self) -> u64 {
-        match &self.extent {
-            Extent::Resident(_) => 0,
-            Extent::Clusters { first, .. } => *first,
-        }
-    }
 }
 
 impl Record {

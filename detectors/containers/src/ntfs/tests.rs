@@ -1,3 +1,5 @@
+//! Tests of `ntfs.rs`.
+
 use super::content::{lznt1, runs};
 use super::*;
 use crate::collect::{open, torture};

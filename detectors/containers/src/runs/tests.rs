@@ -1,3 +1,5 @@
+//! Tests of `runs.rs`.
+
 use std::io::Write;
 
 use flate2::Compression;

@@ -8,7 +8,7 @@ use keyradius_core::seam::{Inside, Member};
 use keyradius_readers::stored::{array, held, le16, le32, le64};
 
 use super::{BLOCK, MOST_NODE};
-use crate::ubi::checksum;
+use crate::inner::checksum;
 
 /// UBIFS_NODE_MAGIC.
 pub(super) const MAGIC: &[u8] = &[0x31, 0x18, 0x10, 0x06];

@@ -1,3 +1,5 @@
+//! Tests of `wim.rs`.
+
 use super::*;
 use crate::collect::{open, torture};
 
