@@ -21,7 +21,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(Path::new(&out).join("usage.json"), serde_json::to_string(&read)?)?;
     println!("cargo::rerun-if-changed={SOURCE}");
     let text = fs::read_to_string(SOURCE).map_err(|error| format!("{SOURCE}: {error}"))?;
-    let read: toml::Table = toml::from_str(&text).map_err(|error| format!("{SOURCE}: {error}"))?;
+    let mut read: toml::Table = toml::from_str(&text).map_err(|error| format!("{SOURCE}: {error}"))?;
+    // The gate is needed for every source file, the rules only for those that pass it.
+    let gate = read.remove("gate").ok_or(format!("{SOURCE}: no gate"))?;
+    fs::write(Path::new(&out).join("gate.json"), serde_json::to_string(&gate)?)?;
     fs::write(Path::new(&out).join("source.json"), serde_json::to_string(&read)?)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::seam::UsageHints;
+use zeroize::Zeroizing;
 
 use super::command::{self, Context};
 use super::finds::Finds;
@@ -19,7 +20,9 @@ use super::variables::Variables;
 
 /// Reads a text: see [`super::Usage`].
 pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut UsageHints) {
-    let Some(text) = Text::of(blob.bytes) else { return };
+    let location = blob.origin.location();
+    let quoted = location.extension().is_some_and(|end| end == "iss").then(|| quotes(blob.bytes));
+    let Some(text) = Text::of(quoted.as_ref().map_or(blob.bytes, |bytes| bytes.as_slice())) else { return };
     let dialect = Dialect::of(&blob.origin.location(), prose);
     let hits: Vec<(Wanted, usize, usize)> = tables.words.find(text.str()).collect();
     if hits.is_empty() {
@@ -50,6 +53,17 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Usage
     settings.hand_over(&mut finds);
     finds.mounted(|| mounts::of(&text));
     finds.hand_over(blob, &text, &scopes, prose, &tables.password, out);
+}
+
+/// A script of Inno Setup with its `$q` written as the quotes that they stand for, at the same offsets.
+fn quotes(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(bytes.to_vec());
+    for at in memchr::memmem::find_iter(bytes, b"$q") {
+        if let Some(place) = out.get_mut(at..at + 2) {
+            place.copy_from_slice(b" \"");
+        }
+    }
+    out
 }
 
 /// Reads every statement that contains the name of a tool.

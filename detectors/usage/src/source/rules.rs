@@ -19,16 +19,22 @@ pub(crate) static SOURCES: LazyLock<Sources> = LazyLock::new(|| {
     sources
 });
 
-/// Finds the texts of which a file must contain one before it is read: names of key files, and the start of keys.
-static GATE: LazyLock<Option<packed::Searcher>> =
-    LazyLock::new(|| packed::Searcher::new(SOURCES.gate.iter().map(String::as_bytes)));
+/// The gate of `source.toml`.
+pub(super) const GATE_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/gate.json"));
+
+/// The texts of which a file must contain one before it is read, names of key files and the start of keys; and what
+/// finds them, if this processor has a packed search.
+static GATE: LazyLock<(Vec<String>, Option<packed::Searcher>)> = LazyLock::new(|| {
+    let texts: Vec<String> = serde_json::from_str(GATE_JSON).unwrap_or_default();
+    let searcher = packed::Searcher::new(texts.iter().map(String::as_bytes));
+    (texts, searcher)
+});
 
 /// Whether a file may name or contain a key.
 pub(super) fn passes_gate(bytes: &[u8]) -> bool {
     match &*GATE {
-        Some(gate) => gate.find(bytes).is_some(),
-        // This processor has no packed search.
-        None => SOURCES.gate.iter().any(|text| memchr::memmem::find(bytes, text.as_bytes()).is_some()),
+        (_, Some(gate)) => gate.find(bytes).is_some(),
+        (texts, None) => texts.iter().any(|text| memchr::memmem::find(bytes, text.as_bytes()).is_some()),
     }
 }
 
@@ -98,7 +104,6 @@ pub(super) struct Call {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sources {
-    gate: Vec<String>,
     pub(crate) source: Vec<Source>,
     #[serde(skip)]
     words: Option<AhoCorasick>,
@@ -135,8 +140,9 @@ impl Sources {
                 }
             }
         }
+        // Few files are searched, so that compiling costs more than searching.
         let builder = &mut AhoCorasick::builder();
-        self.words = builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(&words).ok();
+        self.words = builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).build(&words).ok();
     }
 
     /// Offsets of the words of all rules in a text.

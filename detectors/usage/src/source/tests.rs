@@ -38,6 +38,8 @@ fn names(file: &str, text: &str, rule: &str) -> Vec<String> {
 fn the_table_is_sound() {
     let parsed = serde_json::from_str::<rules::Sources>(rules::JSON);
     assert!(parsed.is_ok(), "{:?}", parsed.err());
+    let gate = serde_json::from_str::<Vec<String>>(rules::GATE_JSON);
+    assert!(gate.is_ok_and(|gate| !gate.is_empty()), "no gate");
     let mut ids: Vec<&str> = SOURCES.source.iter().map(|rule| rule.id.as_str()).collect();
     ids.sort_unstable();
     assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "duplicate id");
