@@ -220,8 +220,12 @@ fn detectors_open_no_file_and_formats_know_only_what_they_share() {
 }
 
 /// Wrappers that are two views of one format, and may import each other.
-const PAIRS: [(&str, &str); 3] =
-    [("hex", "hexdump"), ("openpgp_packets", "openpgp_compressed"), ("openpgp_compressed", "openpgp_packets")];
+const PAIRS: [(&str, &str); 4] = [
+    ("hex", "hexdump"),
+    ("runs", "base64"),
+    ("openpgp_packets", "openpgp_compressed"),
+    ("openpgp_compressed", "openpgp_packets"),
+];
 
 /// The other formats that a file of `format/` or `wrap/` names by `super::`, from any depth of folders or modules.
 fn beside(within: &Path, text: &str) -> Vec<String> {

@@ -30,8 +30,15 @@ const DIRECTIVES: [&[u8]; 8] = [b".byte", b".db", b"db", b".dc.b", b"dc.b", b"DC
 
 /// Whether numbers are dense around a place.
 pub(super) fn is_dense(bytes: &[u8], at: usize) -> bool {
-    let near = bytes.get(at..bytes.len().min(at + NEAR)).unwrap_or_default();
-    near.iter().filter(|byte| byte.is_ascii_digit()).count() >= DIGITS
+    let near = bytes.get(at..).unwrap_or_default();
+    // Of a fixed length, all bytes are compared at once.
+    near.first_chunk::<NEAR>().map_or_else(|| digits(near), |near| digits(near)) >= DIGITS
+}
+
+#[inline]
+fn digits(bytes: &[u8]) -> usize {
+    // Sums of at most 64, without a check for overflow in the way.
+    bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(u8::from(byte.wrapping_sub(b'0') < 10))).into()
 }
 
 /// What ends an element.
@@ -244,7 +251,8 @@ impl Form<'_> {
         loop {
             // Back over what separates two elements, then over the element.
             let before = bytes.get(floor..start).unwrap_or_default();
-            let blank = |byte: &&u8| byte.is_ascii_whitespace() || self.between.ends(**byte);
+            // An underscore continues a line of Basic.
+            let blank = |byte: &&u8| byte.is_ascii_whitespace() || self.between.ends(**byte) || **byte == b'_';
             let gap = before.iter().rev().take_while(blank).count();
             let element_end = before.len() - gap;
             let element = before.get(..element_end).unwrap_or_default();

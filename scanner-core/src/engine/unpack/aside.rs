@@ -21,6 +21,7 @@ use crate::blob::Origin;
 use crate::prefilter::Seen;
 use crate::read_at::{Cursor, ReadAt};
 use crate::seam::Looked;
+use crate::secret::Wiped;
 
 /// Bytes that are collected before they are searched.
 const BATCH: usize = 256 << 10;
@@ -181,7 +182,7 @@ impl Read for Strained<'_> {
 pub(super) struct Batch<'r> {
     level: &'r Level<'r>,
     origin: &'r Origin,
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     /// For each part: where it begins in `bytes` and in the container.
     parts: Vec<(usize, u64)>,
     seen: Vec<Seen>,
@@ -190,7 +191,7 @@ pub(super) struct Batch<'r> {
 
 impl<'r> Batch<'r> {
     pub(super) fn new(level: &'r Level<'r>, origin: &'r Origin) -> Self {
-        let (bytes, parts, seen, looked) = (Zeroizing::default(), Vec::new(), Vec::new(), Looked::default());
+        let (bytes, parts, seen, looked) = (Wiped::default(), Vec::new(), Vec::new(), Looked::default());
         Self { level, origin, bytes, parts, seen, looked }
     }
 
@@ -213,18 +214,18 @@ impl<'r> Batch<'r> {
         if bytes.is_empty() {
             return;
         }
-        let next = self.parts.last().map(|(from, start)| start + (self.bytes.len() - from) as u64);
+        let next = self.parts.last().map(|(from, start)| start + (self.bytes.0.len() - from) as u64);
         if next != Some(at) {
             self.drop_short();
-            self.parts.push((self.bytes.len(), at));
+            self.parts.push((self.bytes.0.len(), at));
         }
-        if self.bytes.capacity() == 0 {
+        if self.bytes.0.capacity() == 0 {
             // Reserved at once: a growing buffer would leave copies in memory.
-            self.bytes.reserve_exact(BATCH + OVERLAP);
+            self.bytes.0.reserve_exact(BATCH + OVERLAP);
         }
         for chunk in bytes.chunks(OVERLAP) {
-            self.bytes.extend_from_slice(chunk);
-            if self.bytes.len() >= BATCH {
+            self.bytes.0.extend_from_slice(chunk);
+            if self.bytes.0.len() >= BATCH {
                 self.search(OVERLAP);
             }
         }
@@ -233,7 +234,7 @@ impl<'r> Batch<'r> {
     /// Adds the start of content to the part before it, if a text with a key may continue there.
     fn complete(&mut self, at: u64, content: &[u8]) {
         let Some((from, start)) = self.parts.last().copied() else { return };
-        let part = self.bytes.get(from..).unwrap_or_default();
+        let part = self.bytes.0.get(from..).unwrap_or_default();
         let last = part.get(part.len().saturating_sub(OVERLAP)..).unwrap_or(part);
         if start + part.len() as u64 == at
             && is_text(last.get(last.len().saturating_sub(BORDER)..).unwrap_or(last))
@@ -251,33 +252,33 @@ impl<'r> Batch<'r> {
     /// Forgets the last part if it is too short for a key.
     fn drop_short(&mut self) {
         if let Some((from, _)) =
-            self.parts.last().copied().filter(|(from, _)| self.bytes.len() - from < FEWEST as usize)
+            self.parts.last().copied().filter(|(from, _)| self.bytes.0.len() - from < FEWEST as usize)
         {
-            self.bytes.truncate(from);
+            self.bytes.0.truncate(from);
             self.parts.pop();
         }
     }
 
     /// Searches all parts if one of them contains an anchor, and forgets them but for the end of the last one.
     fn search(&mut self, overlap: usize) {
-        if self.level.session.run.prefilter().is_inside(&self.bytes, &mut self.seen) {
-            let ends = self.parts.iter().skip(1).map(|(from, _)| *from).chain([self.bytes.len()]);
+        if self.level.session.run.prefilter().is_inside(&self.bytes.0, &mut self.seen) {
+            let ends = self.parts.iter().skip(1).map(|(from, _)| *from).chain([self.bytes.0.len()]);
             for ((from, at), end) in self.parts.iter().zip(ends) {
-                let part = self.bytes.get(*from..end).unwrap_or_default();
+                let part = self.bytes.0.get(*from..end).unwrap_or_default();
                 let mut content = part;
                 self.looked |= search_aside(self.level, self.origin, *at, &mut content);
             }
         }
         let last = self.parts.pop();
         self.parts.clear();
-        let length = self.bytes.len();
+        let length = self.bytes.0.len();
         if let Some((from, at)) = last.filter(|_| overlap > 0) {
             let kept = from.max(length.saturating_sub(overlap));
-            self.bytes.copy_within(kept.., 0);
-            self.bytes.truncate(length - kept);
+            self.bytes.0.copy_within(kept.., 0);
+            self.bytes.0.truncate(length - kept);
             self.parts.push((0, at + (kept - from) as u64));
         } else {
-            self.bytes.clear();
+            self.bytes.0.clear();
         }
     }
 
