@@ -177,11 +177,15 @@ impl Worker {
         let first = self.count.all;
         // What an unwrapper decoded that claimed the whole blob.
         let mut decoded = 0..0;
+        // Where encodings were opened, with or without a finding: two readers of one run would double with every layer.
+        let mut opened_at: Vec<usize> = Vec::new();
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
             let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
             // Stop at the first unwrapper that finds something; otherwise try the next: digits may be of two kinds.
-            if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers).filter(|opened| opened.found) {
+            let opened = self.unwrap(*unwrapper, &mut wrapper, &covers);
+            opened_at.extend(opened.as_ref().map(|opened| opened.span.start));
+            if let Some(opened) = opened.filter(|opened| opened.found) {
                 covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
                 decoded = opened.span.clone();
                 covers.add(opened.span, opened.known);
@@ -262,6 +266,9 @@ impl Worker {
                         if opened.found && spans.len() < MOST_SPANS {
                             spans.push(opened.span.clone());
                         }
+                        if opened_at.len() < MOST_SPANS {
+                            opened_at.push(opened.span.start);
+                        }
                         covers.add(opened.span, opened.known);
                     }
                 }
@@ -299,7 +306,8 @@ impl Worker {
             self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, true);
         }
         let is_known = |at: usize| spans.iter().any(|span| span.start < at.saturating_add(NEAR) && at < span.end);
-        for &(unwrapper, at) in places.iter().filter(|(_, at)| !decoded.contains(at) && !is_known(*at)) {
+        let is_read = |at: usize| decoded.contains(&at) || opened_at.contains(&at) || is_known(at);
+        for &(unwrapper, at) in places.iter().filter(|(_, at)| !is_read(*at)) {
             if session.run.cancelled() || budget.out_of_time() {
                 return;
             }

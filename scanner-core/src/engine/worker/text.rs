@@ -35,6 +35,7 @@ impl Worker {
         let mut each = |entry: Entry<'_>| {
             too_deep |= is_deepest;
             if too_deep {
+                covered = Some(Unwrapped { span: entry.span, found: false, known: Known::default() });
                 return ControlFlow::Break(());
             }
             let at = blob.window.start + entry.span.start as u64;
