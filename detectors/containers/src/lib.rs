@@ -45,6 +45,7 @@ mod lha;
 mod lz4;
 mod lzip;
 mod lzma;
+mod lzo;
 mod lzop;
 mod mozlz4;
 mod ntfs;

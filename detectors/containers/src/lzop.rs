@@ -1,12 +1,12 @@
 //! lzop: files of blocks of LZO1X; `.lzo`, `.tar.lzo`, dumps of Proxmox (`.vma.lzo`).
 
-pub(crate) mod lzo;
-
 use std::io::{self, Read};
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use keyradius_readers::stored::{Stream, be16, be32};
+
+use super::lzo;
 
 /// lzop files.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use keyradius_readers::stored::held;
 
-use super::lzop::lzo;
+use super::lzo;
 use nodes::{Files, Node, Part};
 
 /// UBIFS images.
