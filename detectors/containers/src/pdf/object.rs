@@ -183,8 +183,14 @@ impl<'d> Document<'d> {
         if self.is_too_slow() {
             return None;
         }
-        let read = Dict::read(bytes);
-        // Without an end, the bytes up to the limit were looked at; before it, blanks.
+        let begin = skip_blanks(bytes);
+        if !begin.starts_with(b"<<") {
+            // Most objects are numbers, lists and names.
+            self.spend(bytes.len() - begin.len())?;
+            return None;
+        }
+        let read = Dict::read(begin);
+        // Without an end, the bytes up to the limit were looked at.
         self.spend(read.map_or(bytes.len().min(LONGEST), |(_, rest)| bytes.len() - rest.len()))?;
         read
     }
