@@ -64,7 +64,10 @@ mod tests {
         let begin = ["-----BEGIN", " PRIVATE KEY-----"].concat();
         let block = format!("{begin}\\n{line}\\n-----END PRIVATE KEY-----\\n");
         for (text, shown) in [
-            (format!("key = \"{block}\" is no identity"), "key = \"(a PEM block)\\n\" is no identity".to_owned()),
+            (
+                format!("key = \"{block}\" is not an identity"),
+                "key = \"(a PEM block)\\n\" is not an identity".to_owned(),
+            ),
             (format!("unknown field `{line}`, see"), "unknown field `(64 characters)`, see".to_owned()),
             (format!("[[secret]] {begin}\n{line}"), "[[secret]] (a PEM block)".to_owned()),
             (format!("it's value '{line}' for"), "it's value '(64 characters)' for".to_owned()),

@@ -192,7 +192,7 @@ fn files<'r>(
                     }
                     continue;
                 };
-                // Clusters of a deleted file may belong to another one: what cannot be read is no gap.
+                // Clusters of a deleted file may belong to another file, so damage in them is not reported.
                 let size = clusters.size();
                 if in_use {
                     inside.member(member, &mut Exactly::new(&mut clusters, size))

@@ -62,7 +62,7 @@ const DEFLATED: usize = 200;
 const HEAD: usize = 1024;
 const TEXT: usize = 40;
 
-/// How far before the last place that was no list the next list may begin: that place may have been in its first line.
+/// How far before the last place without a list the next list may begin: that place may have been in its first line.
 const BACK: usize = 512;
 
 /// How many runs of a blob are tried as Brotli in vain, because a trial is expensive.
@@ -170,7 +170,7 @@ impl Unwrapper for Runs {
         }
         let mut places = coded::places(blob);
         let mut done = 0;
-        // Up to where there are no lists.
+        // There are no lists up to here.
         let (mut sparse, mut tried_list) = (0, 0_usize);
         let mut tried_streams = 0;
         let mut at = window.core_start;
@@ -374,7 +374,7 @@ fn is_worth(out: &[u8]) -> bool {
     is_text(out) || matches!(out, [0x30, 0x82, _, _, 2 | 0x30, ..] | [0x30, 0x81, _, 2 | 0x30, ..])
 }
 
-/// Whether the bytes begin like something that is no compressed stream without a header: DER, pictures, fonts.
+/// Whether the bytes begin like something else than a compressed stream without a header: DER, a picture, a font.
 fn is_known(head: &[u8]) -> bool {
     const MAGICS: [&[u8]; 8] =
         [&[0x30, 0x82], b"\x89PNG", &[0xff, 0xd8, 0xff], b"GIF8", b"RIFF", b"wOF", &[0, 1, 0, 0], b"%PDF"];

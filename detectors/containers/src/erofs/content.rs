@@ -52,7 +52,7 @@ impl<'b> Content<'b> {
             FULL_INDEX | COMPACT_INDEX => clusters(bytes, image, inode)?,
             _ => return None,
         };
-        // A short file is inline as a whole, and its first block is none.
+        // All of a short file is inline: it has no first block.
         let parts: Vec<_> = parts.into_iter().filter(|(length, _)| *length > 0).collect();
         Some(Self { bytes, padded: image.features & 1 != 0, parts: parts.into_iter(), block: Vec::new(), at: 0 })
     }

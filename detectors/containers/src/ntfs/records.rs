@@ -45,7 +45,7 @@ impl Table {
         held(&self.content, number.checked_mul(self.volume.record)?, self.volume.record, self.volume.record)
     }
 
-    /// Reads a record; `None` if it is none.
+    /// Reads a record; `None` for other bytes.
     pub(super) fn record(&self, number: u64) -> Option<Record> {
         let mut bytes = self.bytes(number)?;
         Record::read(&mut bytes, self.volume, number * self.volume.record)

@@ -55,7 +55,7 @@ pub(super) fn places(blob: Blob<'_>) -> Vec<usize> {
     places
 }
 
-/// Decodes what begins at a place; `None` if it is none of these encodings.
+/// Decodes what begins at a place; `None` for other encodings.
 pub(super) fn decode(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, Unopenable> {
     let rest = bytes.get(at..).unwrap_or_default();
     let (out, length) = if rest.starts_with(ASCII85) {
