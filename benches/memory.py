@@ -11,6 +11,8 @@ Needs only the standard library, and `git` for one input. Measures RssAnon, samp
 import argparse, base64, gzip, hashlib, io, json, os, random, resource, shutil, struct, subprocess, sys, tarfile, tempfile
 import threading, time, zlib
 
+import memory_disks
+
 MIB = 1 << 20
 SCALE = 1
 
@@ -621,7 +623,7 @@ INPUTS = {
     "delta-bomb": delta_bomb,
     "history-trees": history_trees,
     "history-public-keys": history_public_keys,
-}
+} | {name: (lambda folder, make=make: make(folder, many)) for name, make in memory_disks.INPUTS.items()}
 
 
 # -- measuring --------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ const LENGTH: u64 = 128;
 const MAGIC: &[u8] = &[0xe2, 0xe1, 0xf5, 0xe0];
 
 /// Most bytes of a folder.
-const MOST_FOLDER: u64 = 64 << 20;
+const MOST_FOLDER: u64 = 16 << 20;
 
 /// Memory of the index and of a cluster of one file, in bytes.
 const MEMORY: u64 = 64 << 20;

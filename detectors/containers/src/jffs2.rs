@@ -37,7 +37,7 @@ const INODE: u16 = 0xe002;
 const MOST_NODES: usize = 1 << 20;
 const MOST_NODE: u64 = 1 << 20;
 
-/// Memory of a node in the index, in bytes.
+/// Memory of a node in the index besides its name, in bytes.
 const AROUND: u64 = 96;
 
 /// How far to search for the next node after a damaged one: erased blocks.
@@ -148,6 +148,8 @@ struct Part {
 struct Files {
     names: BTreeMap<u32, (u32, Vec<u8>)>,
     parts: BTreeMap<u32, Vec<Part>>,
+    /// Length of all names in bytes, those that were replaced included.
+    named: u64,
 }
 
 fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
@@ -155,7 +157,7 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut files = Files::default();
     let (mut at, mut nodes, mut granted) = (0, 0_usize, 0);
     let first = held(bytes, 0, 12, 12).and_then(|start| Node::read(&start)).ok_or(malformed)?;
-    while at + 12 <= bytes.size() && nodes < MOST_NODES {
+    while at + 12 <= bytes.size() {
         let Some(node) = held(bytes, at, 12, 12).and_then(|start| Node::read(&start)).filter(|n| n.big == first.big)
         else {
             match next(bytes, at + STEP, first.big) {
@@ -165,9 +167,10 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             continue;
         };
         nodes += 1;
-        if nodes as u64 * AROUND > granted {
-            granted = (nodes as u64 * AROUND).next_multiple_of(1 << 20);
-            if inside.holds(granted).is_err() {
+        let holds = nodes as u64 * AROUND + files.named;
+        if holds > granted {
+            granted = holds.next_multiple_of(1 << 20);
+            if nodes > MOST_NODES || inside.holds(granted).is_err() {
                 inside.unread(Member { name: b"", at }, Reason::TooLarge, "nodes");
                 break;
             }
@@ -228,6 +231,7 @@ impl Files {
                 if let Some(name) = held(bytes, at + 40, u64::from(*length), 255)
                     && inode != 0
                 {
+                    self.named += name.len() as u64;
                     self.names.insert(inode, (parent, name));
                 }
             }

@@ -38,8 +38,8 @@ const MAGIC: &[u8] = b"NTFS    ";
 const MOST_RECORDS: u64 = 1 << 24;
 const AROUND: u64 = 128;
 
-/// Most records of one file besides its own.
-const MOST_OTHERS: usize = 1 << 10;
+/// Most bytes of the records of one file besides its own. A run takes twelve times as much memory as there.
+const MOST_OTHERS: u64 = 1 << 20;
 
 /// The record of the root folder, and the first record of a user's file.
 const ROOT: u64 = 5;
@@ -109,6 +109,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let volume = held(&bytes, 0, 512, 512).and_then(|start| Volume::of(&start)).ok_or(malformed)?;
     let table = Table::of(&bytes, volume).ok_or(Unopenable::Closed(Reason::Damaged, "NTFS master file table"))?;
     let count = table.count().min(MOST_RECORDS);
+    let most_others = usize::try_from(MOST_OTHERS / volume.record).unwrap_or(usize::MAX);
     inside.holds(count.saturating_mul(AROUND).min(inside.memory()))?;
     let whole = Member { name: b"$MFT", at: 0 };
     // Names first: the folders of a file may have later records than the file.
@@ -117,6 +118,9 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut others: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     let mut room = inside.memory() / 2;
     let mut damaged = false;
+    if table.count() > count {
+        inside.unread(whole, Reason::TooLarge, "records");
+    }
     for number in 0..count {
         let Some(record) = table.record(number) else {
             damaged |= table.is_damaged(number);
@@ -138,10 +142,13 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     }
     for number in 0..count {
         let Some(record) = table.record(number).filter(|record| record.base == 0) else { continue };
-        let more: Vec<Record> =
-            others.get(&number).into_iter().flatten().take(MOST_OTHERS).filter_map(|at| table.record(*at)).collect();
+        let others = others.get(&number).map_or(&[][..], Vec::as_slice);
+        let more: Vec<Record> = others.iter().take(most_others).filter_map(|at| table.record(*at)).collect();
         let records = std::iter::once(&record).chain(&more);
         let path = path(number, &names);
+        if others.len() > most_others {
+            inside.unread(Member { name: &path, at: 0 }, Reason::TooLarge, "records of one file");
+        }
         if files(&bytes, volume, number, &path, records, inside).is_break() {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! UBI images: the volumes of a flash chip, spread over erase blocks. The volumes are opened like partitions of a disk.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use keyradius_core::error::{Malformed, Reason};
@@ -41,8 +41,10 @@ const RECORD: usize = 172;
 const SMALLEST: u64 = 2 << 10;
 const LARGEST: u64 = 4 << 20;
 
-/// Most erase blocks of an image, and how many bytes of memory each takes.
+/// Most erase blocks of an image.
 const MOST_BLOCKS: u64 = 1 << 20;
+
+/// How many bytes of memory each block takes, twice.
 const AROUND: u64 = 96;
 
 impl Container for Ubi {
@@ -86,6 +88,9 @@ fn is_sound(header: &[u8]) -> bool {
 /// A block of a volume: where its data is, and which copy is newer.
 #[derive(Clone, Copy)]
 struct Block {
+    volume: u32,
+    /// Its number in the volume.
+    index: u32,
     at: u64,
     sequence: u64,
     /// Length of the data in bytes, for a volume that is written once.
@@ -102,8 +107,11 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let logical = size - data_at;
     let count = (bytes.size() / size).min(MOST_BLOCKS);
     inside.holds(count * AROUND)?;
-    let mut volumes: BTreeMap<u32, BTreeMap<u32, Block>> = BTreeMap::new();
+    let mut blocks = Vec::new();
     let mut damaged = false;
+    if bytes.size() / size > count {
+        inside.unread(Member { name: b"", at: count * size }, Reason::TooLarge, "erase blocks");
+    }
     for number in 0..count {
         let at = number * size;
         let Some(header) = held(&bytes, at + volume_at, HEADER, HEADER).filter(|header| header.starts_with(VOLUME))
@@ -119,27 +127,31 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             continue;
         }
         let used = be32(&header, 20).map_or(0, u64::from);
-        let block = Block { at: at + data_at, sequence, used: if used == 0 { logical } else { used.min(logical) } };
-        let known = volumes.entry(volume).or_default().entry(index).or_insert(block);
-        if block.sequence > known.sequence {
-            *known = block;
-        }
+        let used = if used == 0 { logical } else { used.min(logical) };
+        blocks.push(Block { volume, index, at: at + data_at, sequence, used });
     }
-    if volumes.is_empty() {
+    // Of each block the newest. Of two of one age, the first: either may be what an interrupted write left.
+    blocks.sort_by_key(|block| (block.volume, block.index, Reverse(block.sequence)));
+    blocks.dedup_by_key(|block| (block.volume, block.index));
+    if blocks.is_empty() {
         return Err(Unopenable::Closed(Reason::Damaged, "headers of UBI volumes"));
     }
     if damaged {
         inside.unread(Member { name: b"", at: 0 }, Reason::Damaged, "header of an erase block");
     }
-    let layout = volumes.remove(&LAYOUT).and_then(|blocks| blocks.values().next().copied());
-    for (volume, blocks) in volumes {
+    let layout = blocks.iter().find(|block| block.volume == LAYOUT).copied();
+    for blocks in blocks.chunk_by(|one, next| one.volume == next.volume) {
+        let Some(last) = blocks.last().filter(|block| block.volume != LAYOUT) else { continue };
+        let volume = last.volume;
         let name = layout.and_then(|layout| name(&bytes, layout, volume)).unwrap_or_else(|| volume.to_string().into());
-        let Some((last, block)) = blocks.last_key_value() else { continue };
-        let (total, at) = (u64::from(*last) * logical + block.used, block.at);
+        let (total, at) = (u64::from(last.index) * logical + last.used, last.at);
+        let places: Vec<(u32, u64)> = blocks.iter().map(|block| (block.index, block.at)).collect();
         let find = move |number: u64| {
-            let block = u32::try_from(number).ok().and_then(|number| blocks.get(&number));
+            let place = u32::try_from(number).ok().and_then(|number| {
+                places.binary_search_by_key(&number, |(index, _)| *index).ok().and_then(|found| places.get(found))
+            });
             // Blocks that were never written do not exist.
-            Some(block.map_or(Place::Hole, |block| Place::At(block.at)))
+            Some(place.map_or(Place::Hole, |(_, at)| Place::At(*at)))
         };
         let content = Cursor::new(Arc::new(Mapped::new(bytes.clone(), total, logical, Box::new(find))));
         if inside.stored(Member { name: &name, at }, content).is_break() {

@@ -155,7 +155,8 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
     }
     // The description of the images, in UTF-16.
-    if let Some(content) = Resource::read(&header, 72).filter(|xml| xml.size > 0).and_then(|xml| file.content(xml)) {
+    let xml = Resource::read(&header, 72).filter(|xml| xml.size > 0 && chunk <= MOST_CHUNK);
+    if let Some(content) = xml.and_then(|xml| file.content(xml)) {
         let _ = inside.member(Member { name: b"[1].xml", at: 0 }, &mut { content });
     }
     Ok(())

@@ -19,8 +19,8 @@ const CHUNKS: u16 = 4;
 /// Largest cluster that is decompressed at once, in bytes.
 const MOST: u64 = 16 << 20;
 
-/// Most chunks or clusters of a file.
-const MOST_PARTS: u64 = 1 << 20;
+/// Most chunks or clusters of a file: 48 MiB with their index, beside a folder of 16 MiB.
+const MOST_PARTS: u64 = 1 << 19;
 
 /// A part of a file: its length, and where it is.
 enum Part {
@@ -145,7 +145,7 @@ fn clusters(bytes: &Cursor, image: Image, inode: &Inode) -> Option<Vec<(u64, Par
     } else {
         index::compact(bytes, header + 8, count, log, advise)?
     };
-    let mut parts = Vec::new();
+    let mut parts = Vec::with_capacity(heads.len());
     for (at, head) in heads.iter().enumerate() {
         let Head { start, block, blocks, kind } = *head;
         let next = heads.get(at + 1).map_or(inode.size, |next| next.start);

@@ -40,12 +40,12 @@ const fn kind(bits: u32) -> Option<Kind> {
 }
 
 /// Most bytes of an index.
-const MOST: u64 = 128 << 20;
+const MOST: u64 = 4 << 20;
 
 /// Eight bytes for each logical cluster.
 pub(super) fn full(bytes: &Cursor, at: u64, count: u64, log: u32) -> Option<Vec<Head>> {
     let table = held(bytes, at, count.checked_mul(8)?, MOST)?;
-    let mut heads: Vec<Head> = Vec::new();
+    let mut heads: Vec<Head> = Vec::with_capacity(usize::try_from(count).ok()?);
     for (number, entry) in table.chunks_exact(8).enumerate() {
         if let Some(kind) = kind(le16(entry, 0)?.into()) {
             let start = ((number as u64) << log) + u64::from(le16(entry, 2)?);
@@ -68,7 +68,7 @@ pub(super) fn compact(bytes: &Cursor, mut at: u64, count: u64, log: u32, advise:
     let small = if advise & COMPACT_2B != 0 && log <= 12 { (count - initial) / 16 * 16 } else { 0 };
     let low_bits = log.max(12);
     let big = advise & (BIG_1 | BIG_2) != 0;
-    let mut heads: Vec<Head> = Vec::new();
+    let mut heads: Vec<Head> = Vec::with_capacity(usize::try_from(count).ok()?);
     let mut number = 0;
     while number < count {
         let is_small = (initial..initial + small).contains(&number);

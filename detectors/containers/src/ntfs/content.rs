@@ -96,6 +96,9 @@ impl<'b> Clusters<'b> {
                 return None;
             }
             head = head.or(Some((*sizes, *unit)));
+            if all.len() + runs.len() > MOST_RUNS {
+                return None;
+            }
             for (length, _) in runs {
                 next = next.checked_add(*length)?;
             }
@@ -103,7 +106,7 @@ impl<'b> Clusters<'b> {
         }
         let ([size, written], unit) = head?;
         let unit = if unit == 0 { 0 } else { cluster.checked_shl(unit.into()).filter(|unit| *unit <= MOST_UNIT)? };
-        let is_possible = all.len() <= MOST_RUNS && next.checked_mul(cluster).is_some_and(|room| room >= size);
+        let is_possible = next.checked_mul(cluster).is_some_and(|room| room >= size);
         is_possible.then_some(Self {
             bytes,
             cluster,

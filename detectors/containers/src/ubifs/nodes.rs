@@ -23,9 +23,12 @@ pub(super) const SUPERBLOCK: u8 = 6;
 const HEADER: u64 = 24;
 const STEP: u64 = 8;
 
-/// Most nodes of an image, and how many bytes of memory each takes.
+/// Most nodes of an image, and how many bytes of memory each takes besides its name.
 const MOST_NODES: usize = 1 << 22;
 const AROUND: u64 = 192;
+
+/// Longest name in bytes (UBIFS_MAX_NLEN).
+const MOST_NAME: u16 = 255;
 
 /// The header of a node.
 pub(super) struct Node {
@@ -67,6 +70,8 @@ pub(super) struct Files {
     pub(super) names: BTreeMap<u32, (u32, Vec<u8>)>,
     /// Sorted by block, older ones first.
     pub(super) parts: BTreeMap<u32, Vec<Part>>,
+    /// Length of all names in bytes, those that were replaced included.
+    named: u64,
 }
 
 impl Files {
@@ -74,6 +79,7 @@ impl Files {
     pub(super) fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Self {
         let mut files = Self::default();
         let (mut at, mut nodes, mut granted) = (Some(0), 0_usize, 0);
+        let mut unnamed = false;
         while let Some(start) = at {
             let node = held(bytes, start, HEADER, HEADER).and_then(|head| Node::read(&head));
             let Some(node) = node else {
@@ -81,7 +87,7 @@ impl Files {
                 continue;
             };
             nodes += 1;
-            let held_bytes = nodes as u64 * AROUND;
+            let held_bytes = nodes as u64 * AROUND + files.named;
             if held_bytes > granted {
                 granted = held_bytes.next_multiple_of(1 << 20);
                 if nodes > MOST_NODES || inside.holds(granted).is_err() {
@@ -89,8 +95,12 @@ impl Files {
                     break;
                 }
             }
+            unnamed |= node.kind == ENTRY && node.length > HEADER + 32 + u64::from(MOST_NAME) + 1;
             let length = if files.add(bytes, start, &node) { node.length.next_multiple_of(STEP) } else { STEP };
             at = start.checked_add(length).filter(|next| next + HEADER <= bytes.size());
+        }
+        if unnamed {
+            inside.unread(Member { name: b"", at: 0 }, Reason::Damaged, "name");
         }
         for parts in files.parts.values_mut() {
             parts.sort_unstable_by_key(|part| (part.block, part.sequence));
@@ -129,9 +139,11 @@ impl Files {
             }
             _ => {
                 let target = array(&all, 40).map(u64::from_le_bytes).and_then(|inode| u32::try_from(inode).ok());
-                let name = le16(&all, 50).and_then(|length| all.get(56..56 + usize::from(length)));
+                let length = le16(&all, 50).filter(|length| *length <= MOST_NAME);
+                let name = length.and_then(|length| all.get(56..56 + usize::from(length)));
                 // Without an inode, the entry says that a name was removed.
                 if let Some((target, name)) = target.zip(name).filter(|(target, _)| *target != 0) {
+                    self.named += name.len() as u64;
                     self.names.insert(target, (inode, name.to_vec()));
                 }
             }
