@@ -25,6 +25,14 @@ fuzz_target!(|data: &[u8]| {
         });
     }
     let places = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(anchor.bytes)).take(8);
+    // Where an encoding begins that no literal marks.
+    for at in unwrapper.places(blob).into_iter().take(8) {
+        assert!(at < bytes.len());
+        let _ = unwrapper.open(blob, Hit { at, ..Hit::START }, &budget, &mut |entry| {
+            assert!(entry.span.start <= entry.span.end && entry.span.end <= bytes.len());
+            ControlFlow::Continue(())
+        });
+    }
     for at in places {
         let _ = unwrapper.open(blob, Hit { anchor, at }, &budget, &mut |entry| {
             assert!(entry.span.start <= entry.span.end && entry.span.end <= bytes.len());
