@@ -141,6 +141,8 @@ struct Part {
     method: u8,
     /// The checksum of its data.
     sum: u32,
+    /// Whether its lengths are impossible.
+    wrong: bool,
 }
 
 /// What is known of an image.
@@ -243,9 +245,12 @@ impl Files {
                 else {
                     return;
                 };
-                let is_part = mode & 0xf000 == 0x8000 && packed > 0 && u64::from(length) <= MOST_NODE;
-                if is_part && u64::from(packed) + 68 <= node.length {
-                    let part = Part { offset, version, at: at + 68, packed, length, method: *method, sum };
+                // What does not fit is read as far as it goes, and reported.
+                let room = u32::try_from(node.length.saturating_sub(68).min(MOST_NODE)).unwrap_or(u32::MAX);
+                let wrong = packed > room || u64::from(length) > MOST_NODE;
+                if mode & 0xf000 == 0x8000 && packed > 0 {
+                    let packed = packed.min(room);
+                    let part = Part { offset, version, at: at + 68, packed, length, method: *method, sum, wrong };
                     self.parts.entry(inode).or_default().push(part);
                 }
             }
@@ -276,43 +281,44 @@ struct Content<'a> {
 }
 
 impl Content<'_> {
-    fn unpack(&self, part: &Part) -> Option<Vec<u8>> {
-        let packed = held(self.bytes, part.at, part.packed.into(), MOST_NODE)?;
-        let length = usize::try_from(part.length).ok()?;
-        if sum(&packed) != part.sum {
-            return None;
-        }
-        match part.method {
-            0 => Some(packed),
-            1 => Some(vec![0; length]),
-            2 => rtime(&packed, length),
-            7 => lzo::block(&packed, length),
-            6 => {
-                let mut out = Vec::new();
-                ZlibDecoder::new(packed.as_slice()).take(part.length.into()).read_to_end(&mut out).ok()?;
-                Some(out)
+    /// The data of a part, whatever its header says of it, and whether all is as it says.
+    fn unpack(&self, part: &Part) -> (Vec<u8>, bool) {
+        let Some(packed) = held(self.bytes, part.at, part.packed.into(), MOST_NODE) else { return (Vec::new(), false) };
+        let is_sound = !part.wrong && sum(&packed) == part.sum;
+        let mut out = Vec::new();
+        let ended = match part.method {
+            0 => {
+                out = packed;
+                true
             }
+            1 => {
+                out.resize(part.length.min(MOST_NODE as u32) as usize, 0);
+                true
+            }
+            2 => rtime(&packed, &mut out).is_some(),
+            7 => lzo::decompress(&packed, &mut out, MOST_NODE as usize).is_some(),
+            6 => ZlibDecoder::new(packed.as_slice()).take(MOST_NODE).read_to_end(&mut out).is_ok(),
             // What cannot be decompressed was reported.
-            _ => Some(Vec::new()),
-        }
+            _ => return (out, true),
+        };
+        let is_whole = ended && out.len() as u64 == u64::from(part.length);
+        (out, is_sound && is_whole)
     }
 }
 
 /// rtime (Linux, fs/jffs2/compr_rtime.c): a byte, and how many bytes follow that came after its last occurrence.
-fn rtime(packed: &[u8], length: usize) -> Option<Vec<u8>> {
+fn rtime(packed: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut last = [0_usize; 256];
-    let mut out = Vec::with_capacity(length.min(MOST_NODE as usize));
-    let mut pairs = packed.chunks_exact(2);
-    while out.len() < length {
-        let &[byte, repeats] = pairs.next()? else { return None };
+    for pair in packed.chunks_exact(2) {
+        let &[byte, repeats] = pair else { return None };
         out.push(byte);
         let from = std::mem::replace(last.get_mut(usize::from(byte))?, out.len());
         for at in from..from + usize::from(repeats) {
-            let byte = *out.get(at)?;
+            let byte = *out.get(at).filter(|_| out.len() < MOST_NODE as usize)?;
             out.push(byte);
         }
     }
-    Some(out)
+    Some(())
 }
 
 impl Read for Content<'_> {
@@ -320,10 +326,9 @@ impl Read for Content<'_> {
         while self.at >= self.block.len() {
             let Some(part) = self.parts.next() else { return Ok(0) };
             self.at = 0;
-            self.block = self.unpack(part).unwrap_or_else(|| {
-                self.damaged = true;
-                Vec::new()
-            });
+            let (block, is_whole) = self.unpack(part);
+            self.damaged |= !is_whole;
+            self.block = block;
         }
         let read = self.block.get(self.at..).unwrap_or_default().read(into)?;
         self.at += read;

@@ -6,14 +6,20 @@ use crate::compressed::blocks::copy;
 
 /// Decompresses a block. `None` if it is damaged, or not exactly `length` bytes.
 pub(crate) fn block(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
-    let mut input = Input { bytes, at: 0 };
     let mut out = Vec::with_capacity(length);
+    decompress(bytes, &mut out, length)?;
+    (out.len() == length).then_some(out)
+}
+
+/// Decompresses a block to at most `length` bytes. `None` if it is damaged; what came before the damage is in `out`.
+pub(crate) fn decompress(bytes: &[u8], out: &mut Vec<u8>, length: usize) -> Option<()> {
+    let mut input = Input { bytes, at: 0 };
     // Number of literals that the last instruction copied, at most 4.
     let mut state = 0;
     let first = usize::from(*bytes.first()?);
     if first > 17 {
         input.at = 1;
-        input.literals(first - 17, &mut out, length)?;
+        input.literals(first - 17, out, length)?;
         state = (first - 17).min(4);
     }
     loop {
@@ -21,7 +27,7 @@ pub(crate) fn block(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
         let (count, distance, literals) = match code {
             0..=15 if state == 0 => {
                 let count = input.count(code, 15)? + 3;
-                input.literals(count, &mut out, length)?;
+                input.literals(count, out, length)?;
                 state = 4;
                 continue;
             }
@@ -35,7 +41,7 @@ pub(crate) fn block(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
                 let word = input.word()?;
                 let distance = 16_384 + ((code & 8) << 11) + (word >> 2);
                 if distance == 16_384 {
-                    return (out.len() == length).then_some(out);
+                    return Some(());
                 }
                 (count, distance, word & 3)
             }
@@ -47,8 +53,8 @@ pub(crate) fn block(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
             64..=127 => (3 + (code >> 5 & 1), (input.byte()? << 3) + (code >> 2 & 7) + 1, code & 3),
             _ => (5 + (code >> 5 & 3), (input.byte()? << 3) + (code >> 2 & 7) + 1, code & 3),
         };
-        copy(&mut out, distance, count, length)?;
-        input.literals(literals, &mut out, length)?;
+        copy(out, distance, count, length)?;
+        input.literals(literals, out, length)?;
         state = literals;
     }
 }

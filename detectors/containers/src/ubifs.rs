@@ -29,11 +29,8 @@ static ABOUT: About = About {
     references: &["Linux, fs/ubifs/ubifs-media.h"],
 };
 
-/// Size of a block of a file, in bytes (UBIFS_BLOCK_SIZE).
-const BLOCK: u64 = 4096;
-
-/// Most bytes of a node: two blocks.
-const MOST_NODE: u64 = 2 * BLOCK;
+/// Most bytes of a node, packed and unpacked: two blocks of a file (UBIFS_BLOCK_SIZE).
+const MOST_NODE: u64 = 2 * 4096;
 
 impl Container for Ubifs {
     fn about(&self) -> &'static About {
@@ -120,23 +117,24 @@ struct Content<'a> {
 }
 
 impl Content<'_> {
-    fn unpack(&self, part: &Part) -> Option<Vec<u8>> {
-        let packed = held(self.bytes, part.at, part.packed, MOST_NODE)?;
-        let length = usize::try_from(part.length).ok()?;
+    /// The data of a part, whatever its header says of it, and whether all is as it says.
+    fn unpack(&self, part: &Part) -> (Vec<u8>, bool) {
+        let Some(packed) = held(self.bytes, part.at, part.packed, MOST_NODE) else { return (Vec::new(), false) };
         let mut out = Vec::new();
-        match part.method {
-            0 => return Some(packed),
-            1 => return lzo::block(&packed, length),
-            2 => DeflateDecoder::new(packed.as_slice()).take(part.length).read_to_end(&mut out).ok()?,
+        let ended = match part.method {
+            0 => {
+                out = packed;
+                true
+            }
+            1 => lzo::decompress(&packed, &mut out, MOST_NODE as usize).is_some(),
+            2 => DeflateDecoder::new(packed.as_slice()).take(MOST_NODE).read_to_end(&mut out).is_ok(),
             3 => zstd::stream::read::Decoder::with_buffer(packed.as_slice())
-                .ok()?
-                .take(part.length)
-                .read_to_end(&mut out)
-                .ok()?,
-            // What cannot be decompressed is reported.
-            _ => 0,
+                .is_ok_and(|unpacked| unpacked.take(MOST_NODE).read_to_end(&mut out).is_ok()),
+            // What cannot be decompressed was reported.
+            _ => return (out, true),
         };
-        Some(out)
+        let is_whole = ended && out.len() as u64 == part.length;
+        (out, is_whole)
     }
 }
 
@@ -145,10 +143,9 @@ impl Read for Content<'_> {
         while self.at >= self.block.len() {
             let Some(part) = self.parts.next() else { return Ok(0) };
             self.at = 0;
-            self.block = self.unpack(&part).unwrap_or_else(|| {
-                self.damaged = true;
-                Vec::new()
-            });
+            let (block, is_whole) = self.unpack(&part);
+            self.damaged |= !is_whole;
+            self.block = block;
         }
         let read = self.block.get(self.at..).unwrap_or_default().read(into)?;
         self.at += read;
@@ -180,6 +177,23 @@ mod tests {
         let key = [parent.to_le_bytes(), (2_u32 << 29).to_le_bytes(), [0; 4], [0; 4]].concat();
         let rest = [&key[..], &inode.to_le_bytes(), &[0, 0], &(name.len() as u16).to_le_bytes(), &[0; 4], name, &[0]];
         node(2, sequence, &rest.concat())
+    }
+
+    #[test]
+    fn what_is_wrong_is_read_and_reported() {
+        let mut broken = data(5, 72, 0, 0, 6, b"broken");
+        broken[4] ^= 1;
+        let mut endless = data(6, 73, 0, 0, 7, b"endless");
+        endless[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
+        let mut start = node(6, 1, &[0; 100]);
+        start[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
+        let image = [start, broken, data(5, 74, 0, 0, 900, b"short"), endless].concat();
+        let seen = open(&Ubifs, &image).unwrap();
+        let contents: Vec<&[u8]> = seen.members.iter().map(|(_, content)| content.as_slice()).collect();
+        assert_eq!(contents[0], b"broken");
+        assert!(contents[1].starts_with(b"endless"));
+        assert_eq!(contents[2], b"short");
+        assert_eq!(seen.reasons(), [Reason::Damaged; 3]);
     }
 
     #[test]

@@ -59,10 +59,12 @@ impl Container for Wim {
     }
 
     fn claims(&self, start: &[u8]) -> bool {
-        // The version, and parts of an image.
+        // The length of the header, and parts of an image. Tools hardly look at the version.
         start.starts_with(MAGIC)
-            && le32(start, 12).is_some_and(|version| matches!(version, 0x1_0d00 | 0xe00))
-            && le16(start, 40).zip(le16(start, 42)).is_some_and(|(part, total)| part > 0 && part <= total)
+            && le32(start, 8).is_some_and(|length| (HEADER..=1 << 16).contains(&length.into()))
+            && le16(start, 40)
+                .zip(le16(start, 42))
+                .is_some_and(|(part, total)| part > 0 && part <= total && total < 1 << 14)
     }
 
     fn inner(&self) -> &'static [Magic] {

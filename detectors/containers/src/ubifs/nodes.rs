@@ -7,7 +7,7 @@ use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{Inside, Member};
 use keyradius_readers::stored::{array, held, le16, le32, le64};
 
-use super::{BLOCK, MOST_NODE};
+use super::MOST_NODE;
 use crate::inner::checksum;
 
 /// UBIFS_NODE_MAGIC.
@@ -41,11 +41,11 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Reads a header.
+    /// Reads a header. Its length may be impossible.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let length = u64::from(le32(bytes, 16)?);
         let kind = *bytes.get(20)?;
-        let is_one = bytes.starts_with(MAGIC) && (HEADER..=1 << 20).contains(&length) && kind < 16;
+        let is_one = bytes.starts_with(MAGIC) && kind < 16;
         is_one.then_some(Self { kind, sequence: le64(bytes, 8)?, length, checksum: le32(bytes, 4)? })
     }
 }
@@ -79,7 +79,7 @@ impl Files {
     pub(super) fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Self {
         let mut files = Self::default();
         let (mut at, mut nodes, mut granted) = (Some(0), 0_usize, 0);
-        let mut unnamed = false;
+        let mut damaged = None;
         while let Some(start) = at {
             let node = held(bytes, start, HEADER, HEADER).and_then(|head| Node::read(&head));
             let Some(node) = node else {
@@ -95,12 +95,13 @@ impl Files {
                     break;
                 }
             }
-            unnamed |= node.kind == ENTRY && node.length > HEADER + 32 + u64::from(MOST_NAME) + 1;
-            let length = if files.add(bytes, start, &node) { node.length.next_multiple_of(STEP) } else { STEP };
+            let is_sound = files.add(bytes, start, &node);
+            let length = if is_sound { node.length.max(HEADER).next_multiple_of(STEP) } else { STEP };
+            damaged = damaged.or((!is_sound).then_some(start));
             at = start.checked_add(length).filter(|next| next + HEADER <= bytes.size());
         }
-        if unnamed {
-            inside.unread(Member { name: b"", at: 0 }, Reason::Damaged, "name");
+        if let Some(at) = damaged {
+            inside.unread(Member { name: b"", at }, Reason::Damaged, "node");
         }
         for parts in files.parts.values_mut() {
             parts.sort_unstable_by_key(|part| (part.block, part.sequence));
@@ -108,20 +109,20 @@ impl Files {
         files
     }
 
-    /// Adds a node. Returns whether its checksum is right, or it is of no interest.
+    /// Adds a node. Returns whether its checksum is right, or it is of no interest. What is wrong is read as if it was
+    /// older than all that is right.
     fn add(&mut self, bytes: &Cursor, at: u64, node: &Node) -> bool {
         if !matches!(node.kind, INODE | DATA | ENTRY) {
-            // Padding has nothing but its header.
-            return node.kind != 5;
+            return (HEADER..=1 << 20).contains(&node.length);
         }
-        let Some(all) = held(bytes, at, node.length, MOST_NODE) else { return false };
-        if all.get(8..).is_none_or(|rest| checksum(rest) != node.checksum) {
-            return false;
-        }
+        let length = node.length.min(MOST_NODE).min(bytes.size().saturating_sub(at));
+        let Some(all) = held(bytes, at, length, MOST_NODE) else { return false };
+        let is_sound = length == node.length && all.get(8..).is_some_and(|rest| checksum(rest) == node.checksum);
         let Some(inode) = le32(&all, 24) else { return false };
         // A key of eight bytes: the inode, then the kind of key and the number of a block.
         let block = le32(&all, 28).unwrap_or_default() & 0x1fff_ffff;
-        let (sequence, part) = (node.sequence, |from: u64| (at + from, node.length.saturating_sub(from)));
+        let sequence = if is_sound { node.sequence } else { 0 };
+        let part = |from: u64| (at + from, length.saturating_sub(from));
         match node.kind {
             INODE => {
                 let ((at, room), length) = (part(160), le32(&all, 112).map_or(0, u64::from));
@@ -132,23 +133,25 @@ impl Files {
             }
             DATA => {
                 let (at, packed) = part(48);
-                let length = le32(&all, 40).map_or(0, u64::from).min(BLOCK);
+                let length = le32(&all, 40).map_or(0, u64::from);
                 let method = le16(&all, 44).unwrap_or_default();
                 let part = Part { block, sequence, at, packed, length, method };
                 self.parts.entry(inode).or_default().push(part);
             }
             _ => {
                 let target = array(&all, 40).map(u64::from_le_bytes).and_then(|inode| u32::try_from(inode).ok());
-                let length = le16(&all, 50).filter(|length| *length <= MOST_NAME);
+                let length = le16(&all, 50).map(|length| length.min(MOST_NAME));
                 let name = length.and_then(|length| all.get(56..56 + usize::from(length)));
                 // Without an inode, the entry says that a name was removed.
                 if let Some((target, name)) = target.zip(name).filter(|(target, _)| *target != 0) {
                     self.named += name.len() as u64;
-                    self.names.insert(target, (inode, name.to_vec()));
+                    if is_sound || !self.names.contains_key(&target) {
+                        self.names.insert(target, (inode, name.to_vec()));
+                    }
                 }
             }
         }
-        true
+        is_sound
     }
 }
 
