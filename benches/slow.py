@@ -245,6 +245,20 @@ def xz_bombs(size):
 BEGIN = b"-----BEGIN PRIVATE KEY-----\n"
 ESCAPED = json.dumps(pem(ed25519(1)).decode()).encode()
 
+def template_strings():
+    """Names that each contain the previous one twice."""
+    yield b"const a0='k.pem';\n"
+    for i in itertools.count():
+        yield b"const a%d=`${a%d}/${a%d}`;jwt.sign({},a%d);\n" % (i + 1, i, i, i + 1)
+
+
+def bodies_in_bodies():
+    """Functions in functions, as deep as a hundred levels."""
+    yield b"k = open('k.pem')\njwt.encode({}, a0())\n"
+    for i in itertools.count():
+        yield b" " * (i % 100) + b"def a%d():\n" % i
+
+
 INPUTS = {
     "ed25519-private-pem": each(lambda i: pem(ed25519(i))),
     "ed25519-private-der": each(ed25519),
@@ -303,6 +317,16 @@ INPUTS = {
     "pdf-open-streams": after(b"%PDF-1.7\n", b"1 0 obj<<>>stream\n"),
     "pdf-open-strings": after(b"%PDF-1.7\n", b"1 0 obj<<("),
     "pdf-references": after(b"%PDF-1.7\n1 0 obj<</Type/Page/Contents[1 0 R]/Font<<", b"/a 1 0 R "),
+    "calls-of-a-key.js": after(b"const k=`" + BEGIN + b"MC4CAQ`;\n", b"jwt.sign({},k);\n"),
+    "calls-in-calls.js": after(b"const k='k.pem';\n", b"jwt.sign(k,"),
+    "assignments-in-a-row.js": after(b"'k.pem';jwt.sign(", b"a="),
+    "properties-in-properties.js": after(b"x='k.pem';jwt.sign({},", b"{key:"),
+    "values-of-one-name.js": after(b"const k='k.pem';\n", b"k=k+k;jwt.sign({},k);\n"),
+    "template-strings.js": template_strings,
+    "bodies-in-bodies.py": bodies_in_bodies,
+    "words-of-settings.yml": after(b"a: k.pem\n", b"jwt:\n key: k.pem\n"),
+    "flows-in-flows.yml": after(b"a: k.pem\n", b"{key: [k.pem, "),
+    "commands.sh": after(b"#!/bin/sh\n", b"openssl dgst -sign k.pem "),
     "xz-64-mib": xz_bombs,
     "scrypt": each(locked),
 }
@@ -371,8 +395,10 @@ def main():
             continue
         took, sizes, codes = [], [], []
         for factor in (1, 2):
-            path = os.path.join(folder, f"{name}-{factor}")
-            size = int(args.megabytes * factor * 1e6)
+            path = os.path.join(folder, f"{factor}-{name}")
+            # Source code and settings of more than a megabyte are not read for how they use keys.
+            most = 0.45 if "." in name else args.megabytes
+            size = int(min(args.megabytes, most) * factor * 1e6)
             if not os.path.exists(path):
                 write(path, make, size)
             sizes.append(os.path.getsize(path))

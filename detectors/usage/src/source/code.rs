@@ -1,6 +1,7 @@
 //! The parts of source code that lead from a key to the call that takes it: values of names, bodies of functions,
 //! arguments of calls.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -9,6 +10,9 @@ use super::lexer::{Kind, Token, tokens};
 
 /// Most tokens of one value. A longer one is data.
 const VALUE: usize = 4096;
+
+/// Most steps for all values and bodies of a file, for each of its tokens: values contain each other.
+const STEPS: usize = 32;
 
 /// Most names before a type annotation, in tokens: `x: &'static Option<[u8; 3]>`.
 const ANNOTATION: usize = 24;
@@ -40,18 +44,28 @@ pub(super) struct Code<'a> {
     pub(super) values: BTreeMap<&'a str, Vec<Value>>,
     /// Bodies of functions, by name.
     pub(super) functions: BTreeMap<&'a str, Range<usize>>,
+    /// Steps left. Without any, values are empty.
+    left: Cell<usize>,
 }
 
 impl<'a> Code<'a> {
     /// Reads source code. Time is linear in its size.
     pub(super) fn of(text: &'a str, language: Language) -> Self {
         let tokens = tokens(text, language);
-        let mut code = Self { text, tokens, language, values: BTreeMap::new(), functions: BTreeMap::new() };
+        let left = Cell::new(VALUE.saturating_add(STEPS.saturating_mul(tokens.len())));
+        let mut code = Self { text, tokens, language, values: BTreeMap::new(), functions: BTreeMap::new(), left };
         for number in 0..code.tokens.len() {
             code.assignment(number);
             code.function(number);
         }
         code
+    }
+
+    /// Takes steps of what is left. Returns whether there were as many.
+    pub(super) fn spend(&self, steps: usize) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(steps));
+        left >= steps
     }
 
     pub(super) fn token(&self, number: usize) -> Option<&Token> {
@@ -95,7 +109,7 @@ impl<'a> Code<'a> {
     /// The end of an expression: at a comma, a semicolon, a closing bracket, or the end of a line that does not continue.
     fn end(&self, start: usize) -> usize {
         let mut at = start;
-        while let Some(token) = self.token(at).filter(|_| at < start + VALUE) {
+        while let Some(token) = self.token(at).filter(|_| at < start + VALUE && self.spend(1)) {
             match token.kind {
                 Kind::Close(_) | Kind::Sign(b',' | b';') => return at,
                 _ if at > start && token.first && self.language.lines_end() && !self.continues(at) => return at,
@@ -290,7 +304,7 @@ impl<'a> Code<'a> {
         let ends =
             |number: &usize| self.token(*number).is_some_and(|t| t.first) && column(*number).is_some_and(|c| c <= own);
         let last = self.tokens.len().min(name + 1 + VALUE);
-        let end = (name + 1..last).find(ends).unwrap_or(last);
+        let end = (name + 1..last).find(|number| !self.spend(1) || ends(number)).unwrap_or(last);
         Some(name + 1..end)
     }
 

@@ -53,7 +53,8 @@ pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
         return;
     }
     let code = Code::of(text.str(), language);
-    let mut reader = Reader { code, text: &text, lower: text.str().to_ascii_lowercase(), left: ALL_WORK, out };
+    let lower = text.str().to_ascii_lowercase();
+    let mut reader = Reader { code, text: &text, lower, fits: BTreeMap::new(), left: ALL_WORK, out };
     let values: BTreeMap<usize, Range<usize>> =
         reader.code.values.values().flatten().map(|value| (value.name, value.range.clone())).collect();
     let mut last = None;
@@ -63,6 +64,9 @@ pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
             continue;
         }
         last = Some(number);
+        if reader.left == 0 || reader.out.references.len() >= REFERENCES {
+            break;
+        }
         reader.call(number);
         if let Some(range) = values.get(&number) {
             reader.named(number, range.clone());
@@ -74,13 +78,25 @@ struct Reader<'a> {
     code: Code<'a>,
     text: &'a Text,
     lower: String,
+    /// Whether the file is in the language of a rule and contains its words, by the id of the rule.
+    fits: BTreeMap<&'static str, bool>,
+    /// Tokens that may still be visited.
     left: usize,
     out: &'a mut UsageHints,
 }
 
 impl Reader<'_> {
     /// Whether the file is in a language of the rule and contains its words.
-    fn is_for(&self, rule: &Source) -> bool {
+    fn is_for(&mut self, rule: &'static Source) -> bool {
+        if let Some(known) = self.fits.get(rule.id.as_str()) {
+            return *known;
+        }
+        let fits = self.fits_now(rule);
+        self.fits.insert(&rule.id, fits);
+        fits
+    }
+
+    fn fits_now(&self, rule: &Source) -> bool {
         let has = |word: &str| self.lower.contains(word.to_ascii_lowercase().as_str());
         (rule.languages.is_empty() || rule.languages.iter().any(|id| id == self.code.language.id()))
             && rule.beside.iter().all(|entry| entry.split('|').any(has))
@@ -94,6 +110,8 @@ impl Reader<'_> {
             return;
         }
         let Some(arguments) = self.code.arguments(name) else { return };
+        // Calls contain each other: what is inside is read for each of them.
+        let inside = arguments.first().zip(arguments.last()).map_or(0, |(first, last)| last.end - first.start);
         let receivers: Vec<String> = self.code.receivers(name).iter().map(|name| name.to_ascii_lowercase()).collect();
         for Call { rule, receivers: wanted, braces } in calls {
             let Some(rule) = SOURCES.source.get(*rule) else { continue };
@@ -102,6 +120,11 @@ impl Reader<'_> {
             if !behind || *braces != self.code.opens(name + 1, b'{') || !self.is_for(rule) {
                 continue;
             }
+            let steps = inside.saturating_mul(rule.key.len() + rule.differ.len());
+            if steps > self.left {
+                continue;
+            }
+            self.left -= steps;
             let written = |argument: &String| self.argument(&arguments, argument).map(|range| self.source(range));
             let differs = rule.differ.iter().map(written).collect::<BTreeSet<_>>().len() == rule.differ.len();
             if !differs {

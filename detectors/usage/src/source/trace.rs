@@ -18,6 +18,9 @@ const WORK: usize = 4000;
 /// Most tokens visited for all expressions of a file.
 pub(super) const ALL_WORK: usize = 1 << 20;
 
+/// Deepest nesting of names in the text of a name.
+const FILLS: u32 = 4;
+
 /// Most values of one name that are tried, nearest first.
 const VALUES: usize = 4;
 
@@ -156,13 +159,13 @@ impl Trace<'_> {
     fn operand(&mut self, at: usize, end: usize) -> Option<(String, usize)> {
         let token = self.code.token(at).filter(|_| at < end)?;
         match token.kind {
-            Kind::Text | Kind::Embed => Some((self.filled(self.code.word(at)), at + 1)),
+            Kind::Text | Kind::Embed => Some((self.filled(self.code.word(at), FILLS), at + 1)),
             Kind::Word => {
                 let last = self.last(at, end);
                 if SEPARATORS.contains(&self.code.word(last)) {
                     return Some(("/".to_owned(), last + 1));
                 }
-                let value = self.constant(self.code.word(last), last)?;
+                let value = self.constant(self.code.word(last), last, FILLS)?;
                 Some((value, last + 1))
             }
             _ => None,
@@ -191,17 +194,19 @@ impl Trace<'_> {
     }
 
     /// The text of a name whose nearest value is one string.
-    fn constant(&self, name: &str, at: usize) -> Option<String> {
+    fn constant(&self, name: &str, at: usize, depth: u32) -> Option<String> {
+        // A name may stand twice in the value of the next one, and so on.
+        let depth = depth.checked_sub(1).filter(|_| self.code.spend(1))?;
         let values = self.code.values.get(name)?;
         let later = values.partition_point(|value| value.name < at);
         let value = values.get(later.saturating_sub(1))?;
         let alone = value.range.len() == 1;
         let token = self.code.token(value.range.start).filter(|token| alone && token.kind == Kind::Text)?;
-        (token.end - token.start <= PATH).then(|| self.filled(self.code.word(value.range.start)))
+        (token.end - token.start <= PATH).then(|| self.filled(self.code.word(value.range.start), depth))
     }
 
     /// A string with the values of the names in it; what comes after the last unknown one, if it is below a directory.
-    fn filled(&self, raw: &str) -> String {
+    fn filled(&self, raw: &str, depth: u32) -> String {
         let mut out = String::new();
         let mut rest = raw;
         while let Some(open) = rest.find('{') {
@@ -211,7 +216,7 @@ impl Trace<'_> {
             let name = rest.get(open + 1..close).unwrap_or_default().trim();
             out.push_str(rest.get(..open).unwrap_or_default().trim_end_matches(['$', '#']));
             rest = rest.get(close + 1..).unwrap_or_default();
-            match self.constant(name.rsplit('.').next().unwrap_or(name), usize::MAX) {
+            match self.constant(name.rsplit('.').next().unwrap_or(name), usize::MAX, depth) {
                 Some(value) if !value.contains('{') && out.len() <= PATH => out.push_str(&value),
                 // `{name}.pem` names nothing.
                 _ if rest.starts_with(['/', '\\']) => {
