@@ -12,6 +12,11 @@ pub trait ReadAt: Send + Sync {
     fn size(&self) -> u64;
     /// Reads bytes from offset `at`; 0 at or after the end.
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
+    /// The same for a table that leads to content. A page of it is read for one entry, so that what else is in the page
+    /// must not count as read.
+    fn read_table_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.read_at(at, into)
+    }
 }
 
 impl ReadAt for File {
@@ -104,6 +109,18 @@ impl Cursor {
         same.then_some(self.start..self.end)
     }
 
+    /// Reads a page of a table from offset `at`, until `into` is full or the bytes end: [`ReadAt::read_table_at`].
+    pub fn read_table_from(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut held = 0;
+        while let Some(room) = into.get_mut(held..).filter(|room| !room.is_empty()) {
+            match ReadAt::read_table_at(self, at.saturating_add(held as u64), room)? {
+                0 => break,
+                read => held += read,
+            }
+        }
+        Ok(held)
+    }
+
     /// Reads from offset `at` until `into` is full or the bytes end.
     pub fn read_from(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut part = self.part(at, into.len() as u64);
@@ -125,6 +142,12 @@ impl ReadAt for Cursor {
 
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         self.part(at, into.len() as u64).read(into)
+    }
+
+    fn read_table_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let part = self.part(at, into.len() as u64);
+        let length = usize::try_from(part.size()).unwrap_or(usize::MAX).min(into.len());
+        self.bytes.read_table_at(part.start, into.get_mut(..length).unwrap_or_default())
     }
 }
 

@@ -9,6 +9,7 @@ use flate2::bufread::GzDecoder;
 use keyradius_core::error::Reason;
 use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
+use super::compressed::joined::PADDING;
 use super::compressed::{READ, only_member};
 use super::inner::decodes;
 
@@ -67,8 +68,9 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
             return Ok(());
         }
     }
-    if let Now::Behind(mut behind) = stream.now {
-        let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut behind);
+    if let Now::Behind(zeros, behind) = stream.now {
+        let padding = io::repeat(0).take(zeros.min(PADDING));
+        let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut padding.chain(behind));
     }
     Ok(())
 }
@@ -97,8 +99,8 @@ struct Members<'r> {
 enum Now<'r> {
     Between(Input<'r>),
     Member(Box<GzDecoder<Chain<&'static [u8], Input<'r>>>>),
-    /// Data after the last member.
-    Behind(Input<'r>),
+    /// Data after the last member, and how many zeros precede it.
+    Behind(u64, Input<'r>),
     Over,
 }
 
@@ -174,14 +176,15 @@ impl Read for Members<'_> {
                     }
                     let mut input = decoder.into_inner().into_inner().1;
                     // Padding of tapes and block devices.
-                    while skip_zeros(&mut input)? {}
+                    let mut zeros = 0;
+                    while skip_zeros(&mut input, &mut zeros)? {}
                     match input.fill_buf()? {
                         [] => Now::Over,
                         [0x1f, 0x8b | 0x9e, ..] | [0x1f] => Now::Between(input),
-                        _ => Now::Behind(input),
+                        _ => Now::Behind(zeros, input),
                     }
                 }
-                now @ (Now::Behind(_) | Now::Over) => {
+                now @ (Now::Behind(..) | Now::Over) => {
                     self.now = now;
                     return Ok(0);
                 }
@@ -190,12 +193,13 @@ impl Read for Members<'_> {
     }
 }
 
-/// Skips zero bytes in the buffer. Returns whether more may follow.
-fn skip_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
+/// Skips zero bytes in the buffer and counts them. Returns whether more may follow.
+fn skip_zeros(reader: &mut impl BufRead, count: &mut u64) -> io::Result<bool> {
     let held = reader.fill_buf()?;
     let zeros = held.iter().take_while(|byte| **byte == 0).count();
     let all = zeros == held.len() && zeros > 0;
     reader.consume(zeros);
+    *count += zeros as u64;
     Ok(all)
 }
 
@@ -224,7 +228,10 @@ mod tests {
         assert_eq!(result, Ok(()));
         let all = [b"one two ", &long[..]].concat();
         assert!(out.members[0].1 == all && out.members[0].2.is_none());
-        assert_eq!((out.members[1].0.as_str(), &out.members[1].1[..]), ("trailing", &b"and more"[..]));
+        assert_eq!(
+            (out.members[1].0.as_str(), &out.members[1].1[..]),
+            ("trailing", &b"\0\0\0\0\0\0\0\0\0and more"[..])
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use keyradius_core::read_at::{Cursor, ReadAt};
 
-use crate::stored::held;
+use crate::stored::{held, held_table};
 
 /// The location of a block of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,13 +140,13 @@ impl Table {
         let start = at - at % PAGE;
         if page.0 != start || page.1.is_empty() {
             let length = PAGE.min(self.file.size().checked_sub(start)?);
-            *page = (start, held(&self.file, start, length, PAGE)?);
+            *page = (start, held_table(&self.file, start, length, PAGE)?);
         }
         let place = usize::try_from(at - start).ok()?;
         match page.1.get(place..place.checked_add(N)?) {
             Some(entry) => entry.try_into().ok(),
             // The entry crosses the end of a page.
-            None => held(&self.file, at, N as u64, N as u64)?.try_into().ok(),
+            None => held_table(&self.file, at, N as u64, N as u64)?.try_into().ok(),
         }
     }
 }

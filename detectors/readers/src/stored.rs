@@ -67,6 +67,16 @@ pub fn held(cursor: &Cursor, at: u64, length: u64, most: u64) -> Option<Vec<u8>>
     (read == bytes.len()).then_some(bytes)
 }
 
+/// [`held`], for a table: a page of it may be read for one entry.
+pub fn held_table(cursor: &Cursor, at: u64, length: u64, most: u64) -> Option<Vec<u8>> {
+    if length > most || at.checked_add(length)? > cursor.size() {
+        return None;
+    }
+    let mut bytes = vec![0; usize::try_from(length).ok()?];
+    let read = cursor.read_table_from(at, &mut bytes).ok()?;
+    (read == bytes.len()).then_some(bytes)
+}
+
 /// Exactly `length` bytes; a short read is an error.
 pub struct Exactly<R> {
     from: R,

@@ -20,6 +20,10 @@ const SHORTEST: usize = 32;
 /// Length of a magic number, in bytes.
 const MAGIC: usize = 4;
 
+/// Most zeros that are handed out before the data after the last stream, because a container may begin with them: an
+/// ISO image with 32 KiB.
+pub(crate) const PADDING: u64 = 40 << 10;
+
 /// Whether a magic number is that of a skippable frame. Zstandard and LZ4 share these numbers.
 const fn is_skippable(magic: &[u8]) -> bool {
     matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
@@ -40,6 +44,8 @@ pub(crate) struct Input<'r> {
     /// Number of bytes read ahead, and how many of them were returned since.
     have: usize,
     given: usize,
+    /// Number of zeros after the last stream.
+    padding: u64,
     skipped: Vec<Vec<u8>>,
     /// Total length of `skipped`, in bytes.
     kept: usize,
@@ -54,6 +60,7 @@ impl<'r> Input<'r> {
             looked: [0; MAGIC],
             have: 0,
             given: 0,
+            padding: 0,
             skipped: Vec::new(),
             kept: 0,
             lost: false,
@@ -79,6 +86,7 @@ impl<'r> Input<'r> {
     /// stream.
     pub(crate) fn next(&mut self, begins: fn(&[u8]) -> bool, skips: bool) -> io::Result<bool> {
         let mut zeros = MAGIC;
+        self.padding = 0;
         loop {
             let looked = self.look(zeros)?;
             let start = looked.get(..self.have).unwrap_or_default();
@@ -87,9 +95,12 @@ impl<'r> Input<'r> {
             }
             zeros = if skips && is_skippable(start) {
                 self.skip()?;
+                self.padding = 0;
                 MAGIC
             } else {
-                start.iter().take_while(|byte| **byte == 0).count()
+                let zeros = start.iter().take_while(|byte| **byte == 0).count();
+                self.padding += zeros as u64;
+                zeros
             };
             if zeros == 0 {
                 return Ok(false);
@@ -209,7 +220,8 @@ pub(crate) fn open<'r, D: Stream<'r>>(
     }
     // After an error the end of the stream is unknown.
     if joined.ended && opened.is_ok() && input.have > input.given {
-        let _ = inside.member(Member { name: b"trailing", at: 0 }, input);
+        let padding = io::repeat(0).take(input.padding.min(PADDING));
+        let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut padding.chain(input));
     }
     Ok(())
 }

@@ -26,8 +26,11 @@ use crate::secret::Wiped;
 /// Bytes that are collected before they are searched.
 const BATCH: usize = 256 << 10;
 
-/// This many zeros in one piece separate parts.
-const ZEROS: usize = 64;
+/// This many zeros in one piece separate parts. A header of a container has fewer.
+const ZEROS: usize = 512;
+
+/// Most zeros that are searched before a part: a container may begin with them, an ISO image with 32 KiB.
+const BEFORE: u64 = 40 << 10;
 
 /// Bytes of a long part that are searched again with those that follow, because a key may lie across the end of a batch,
 /// and of content with what is beside it.
@@ -111,6 +114,10 @@ impl ReadAt for Watched {
         }
         Ok(read)
     }
+
+    fn read_table_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read_table_at(at, into)
+    }
 }
 
 /// A container that is read in order: what is not the content of a member is collected.
@@ -183,8 +190,10 @@ pub(super) struct Batch<'r> {
     level: &'r Level<'r>,
     origin: &'r Origin,
     bytes: Wiped,
-    /// For each part: where it begins in `bytes` and in the container.
-    parts: Vec<(usize, u64)>,
+    /// For each part: where it begins in `bytes` and in the container, and how many zeros are known to be before it.
+    parts: Vec<(usize, u64, u64)>,
+    /// The end of the last zeros that were left out, and how many there were.
+    zeros: (u64, u64),
     seen: Vec<Seen>,
     looked: Looked,
 }
@@ -192,7 +201,7 @@ pub(super) struct Batch<'r> {
 impl<'r> Batch<'r> {
     pub(super) fn new(level: &'r Level<'r>, origin: &'r Origin) -> Self {
         let (bytes, parts, seen, looked) = (Wiped::default(), Vec::new(), Vec::new(), Looked::default());
-        Self { level, origin, bytes, parts, seen, looked }
+        Self { level, origin, bytes, parts, zeros: (0, 0), seen, looked }
     }
 
     /// Adds bytes at a place of the container, without its zeros: no key contains that many, and they are slow to search.
@@ -203,6 +212,8 @@ impl<'r> Batch<'r> {
             if chunk.iter().fold(0, |any, byte| any | byte) == 0 {
                 self.add_part(at + from as u64, bytes.get(from..to).unwrap_or_default());
                 from = to + chunk.len();
+                let before = if self.zeros.0 == at + to as u64 { self.zeros.1 } else { 0 };
+                self.zeros = (at + from as u64, before + chunk.len() as u64);
             }
             to += chunk.len();
         }
@@ -214,10 +225,11 @@ impl<'r> Batch<'r> {
         if bytes.is_empty() {
             return;
         }
-        let next = self.parts.last().map(|(from, start)| start + (self.bytes.0.len() - from) as u64);
+        let next = self.parts.last().map(|(from, start, _)| start + (self.bytes.0.len() - from) as u64);
         if next != Some(at) {
             self.drop_short();
-            self.parts.push((self.bytes.0.len(), at));
+            let zeros = if self.zeros.0 == at { self.zeros.1.min(BEFORE) } else { 0 };
+            self.parts.push((self.bytes.0.len(), at, zeros));
         }
         if self.bytes.0.capacity() == 0 {
             // Reserved at once: a growing buffer would leave copies in memory.
@@ -233,7 +245,7 @@ impl<'r> Batch<'r> {
 
     /// Adds the start of content to the part before it, if a text with a key may continue there.
     fn complete(&mut self, at: u64, content: &[u8]) {
-        let Some((from, start)) = self.parts.last().copied() else { return };
+        let Some((from, start, _)) = self.parts.last().copied() else { return };
         let part = self.bytes.0.get(from..).unwrap_or_default();
         let last = part.get(part.len().saturating_sub(OVERLAP)..).unwrap_or(part);
         if start + part.len() as u64 == at
@@ -251,9 +263,8 @@ impl<'r> Batch<'r> {
 
     /// Forgets the last part if it is too short for a key.
     fn drop_short(&mut self) {
-        if let Some((from, _)) =
-            self.parts.last().copied().filter(|(from, _)| self.bytes.0.len() - from < FEWEST as usize)
-        {
+        let is_short = |(from, ..): &(usize, u64, u64)| self.bytes.0.len() - from < FEWEST as usize;
+        if let Some((from, ..)) = self.parts.last().copied().filter(is_short) {
             self.bytes.0.truncate(from);
             self.parts.pop();
         }
@@ -262,21 +273,24 @@ impl<'r> Batch<'r> {
     /// Searches all parts if one of them contains an anchor, and forgets them but for the end of the last one.
     fn search(&mut self, overlap: usize) {
         if self.level.session.run.prefilter().is_inside(&self.bytes.0, &mut self.seen) {
-            let ends = self.parts.iter().skip(1).map(|(from, _)| *from).chain([self.bytes.0.len()]);
-            for ((from, at), end) in self.parts.iter().zip(ends) {
+            let ends = self.parts.iter().skip(1).map(|(from, ..)| *from).chain([self.bytes.0.len()]);
+            for ((from, at, zeros), end) in self.parts.iter().zip(ends) {
                 let part = self.bytes.0.get(*from..end).unwrap_or_default();
-                let mut content = part;
-                self.looked |= search_aside(self.level, self.origin, *at, &mut content);
+                if *zeros > 0 && !self.level.session.run.prefilter().is_inside(part, &mut self.seen) {
+                    continue;
+                }
+                let mut content = io::repeat(0).take(*zeros).chain(part);
+                self.looked |= search_aside(self.level, self.origin, at.saturating_sub(*zeros), &mut content);
             }
         }
         let last = self.parts.pop();
         self.parts.clear();
         let length = self.bytes.0.len();
-        if let Some((from, at)) = last.filter(|_| overlap > 0) {
+        if let Some((from, at, _)) = last.filter(|_| overlap > 0) {
             let kept = from.max(length.saturating_sub(overlap));
             self.bytes.0.copy_within(kept.., 0);
             self.bytes.0.truncate(length - kept);
-            self.parts.push((0, at + (kept - from) as u64));
+            self.parts.push((0, at + (kept - from) as u64, 0));
         } else {
             self.bytes.0.clear();
         }

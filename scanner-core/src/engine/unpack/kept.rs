@@ -63,6 +63,10 @@ impl ReadAt for Carved {
         }
         Ok(read)
     }
+
+    fn read_table_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        if self.is_closed.load(Relaxed) { Ok(0) } else { self.bytes.read_table_at(at, into) }
+    }
 }
 
 /// The bytes of an input, of which is counted how many are read for the containers in it.
@@ -94,6 +98,12 @@ impl ReadAt for Metered {
 
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read_at(at, into)?;
+        self.read.fetch_add(read as u64, Relaxed);
+        Ok(read)
+    }
+
+    fn read_table_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read_table_at(at, into)?;
         self.read.fetch_add(read as u64, Relaxed);
         Ok(read)
     }
