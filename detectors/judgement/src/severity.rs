@@ -158,7 +158,7 @@ pub(super) fn is_damaged(material: &Material) -> bool {
 }
 
 fn expiry(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
-    if facts.expired() {
+    if facts.expired() && !facts.is_only_used() {
         match facts.expiry() {
             Expiry::Enforced => add(-20, "its certificates are expired, and verifiers check expiry"),
             Expiry::WithoutTimestamp => add(-5, "expired, but time-stamped signatures are still trusted"),

@@ -55,6 +55,15 @@ impl Facts<'_> {
         ends.peek().is_some() && ends.all(|end| end < self.judge.now)
     }
 
+    /// Whether a use shows the first role, and no certificate has anything to do with it: then their dates do not matter.
+    pub(super) fn is_only_used(&self) -> bool {
+        let Some(first) = self.roles.first() else { return false };
+        let has = |group: &str| {
+            self.ledger.iter().any(|item| item.role == first.role && item.weight > 0 && item.group == group)
+        };
+        has("build") && !has("certificate")
+    }
+
     /// Whether a place looks like one for tests and examples.
     pub(super) fn is_for_tests(&self, occurrence: &Occurrence) -> bool {
         is_for_tests(occurrence, self.estate, self.judge)

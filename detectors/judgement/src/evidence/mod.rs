@@ -21,8 +21,12 @@ use super::known::Known;
 use super::tables::Tables;
 use rule::Rule;
 
+/// Fewest points of a use or a link that answers contradictions.
+const ANSWER: i32 = 60;
+
 /// All evidence for or against roles of this key, sorted. Contradictions of a role without supporting evidence are
-/// dropped: there is nothing to lower.
+/// dropped: there is nothing to lower. So are those of a role that a use shows: whoever has the key can make a
+/// certificate for another purpose and lay it beside it, and the use goes on.
 pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
     let mut ledger = Vec::new();
     link::weigh(key, known, tables, &mut ledger);
@@ -31,7 +35,9 @@ pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tabl
     file::weigh(key, estate, tables, &mut ledger);
     let believed: BTreeSet<String> =
         ledger.iter().filter(|item| item.weight > 0).map(|item| item.role.clone()).collect();
-    ledger.retain(|item| item.weight >= 0 || believed.contains(&item.role));
+    let is_shown = |item: &&Evidence| item.weight >= ANSWER && matches!(item.group.as_str(), "build" | "link");
+    let shown: BTreeSet<String> = ledger.iter().filter(is_shown).map(|item| item.role.clone()).collect();
+    ledger.retain(|item| item.weight >= 0 || (believed.contains(&item.role) && !shown.contains(&item.role)));
     ledger.sort();
     ledger.dedup();
     ledger
