@@ -18,13 +18,16 @@ Examples:
 /// Arguments of `explain`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
-    /// Role (`code_signing`), rule (`HSM-REQUIRED`) or detector (`pkcs8`), in the spelling of a report, or the id of a
-    /// finding (`kr1:...`) [default: list all topics]
+    /// Role (`code_signing`), rule (`HSM-REQUIRED`) or detector (`pkcs8`), in the spelling of a report, or a finding: its
+    /// id (`kr1:...`), or the SPKI digest or a fingerprint of its key [default: list all topics]
     #[arg(value_name = "TOPIC")]
     pub(crate) topic: Vec<String>,
     /// Report that contains the finding, written by `scan --format json` or `jsonl`; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "topic")]
     pub(crate) report: Option<PathBuf>,
+    /// Show every place, link and reason of a finding, not only twenty of each
+    #[arg(long, requires = "report")]
+    pub(crate) all: bool,
     /// Maximum size of the report
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = MAX_REPORT, hide_short_help = true)]
     pub(crate) max_report: u64,

@@ -5,15 +5,28 @@
 //! `_common.md` has the steps that are the same for every role. They come first in each section, unless the role's
 //! section has a note and no steps: then the note explains why there is nothing to do.
 //!
-//! A name in angle brackets is replaced where keyradius knows the value ([`Playbook::fill`]): `<copies>`,
-//! `<first-seen>`, `<spki-sha256>`, `<serial>`, `<pgp-fingerprint>`, `<ssh-fingerprint>`. The reader fills in all
-//! others.
+//! A name in angle brackets is replaced where keyradius knows the value ([`Playbook::fill`]): those of [`KNOWN`]. The
+//! reader fills in all others.
 
 use super::roles::ROLES;
 
 /// The sections of every playbook, in this order.
 pub const HEADINGS: [&str; 7] =
     ["First hour", "Revoke", "Tell verifiers", "Re-sign", "Hunt", "Review the issuance path", "Close"];
+
+/// The names whose values come from a finding. A finding may lack some of them: a key that is only in a history has no
+/// copy that a command can read.
+pub const KNOWN: [&str; 9] = [
+    "finding",
+    "copy",
+    "copies",
+    "history-paths",
+    "first-seen",
+    "spki-sha256",
+    "serial",
+    "pgp-fingerprint",
+    "ssh-fingerprint",
+];
 
 const COMMON: &str = include_str!("../data/playbooks/_common.md");
 
@@ -85,7 +98,8 @@ impl Playbook {
     }
 
     /// Replaces names with known values: `("first-seen", "2024-05-01")` replaces `<first-seen>` in texts, and in
-    /// commands without quoting: the caller quotes the value for a shell.
+    /// commands without quoting: the caller quotes the value for a shell. Lines of commands with another name of
+    /// [`KNOWN`] are left out: there is nothing to run them on.
     pub fn fill(&mut self, known: &[(&str, String)]) {
         let put = |text: &mut String| {
             for (name, value) in known {
@@ -98,7 +112,12 @@ impl Playbook {
             for step in &mut section.steps {
                 put(&mut step.text);
                 put(&mut step.done);
-                step.commands.iter_mut().for_each(|command| put(&mut command.text));
+                for command in &mut step.commands {
+                    put(&mut command.text);
+                    let is_open = |line: &&str| !KNOWN.iter().any(|name| line.contains(&format!("<{name}>")));
+                    command.text = command.text.lines().filter(is_open).collect::<Vec<_>>().join("\n");
+                }
+                step.commands.retain(|command| !command.text.is_empty());
             }
         }
     }

@@ -4,7 +4,7 @@
 //! The report is untrusted input. It is read by the reader that all commands share, one record at a time. Only quoted
 //! paths and words of letters and digits from the report are inserted into commands of the playbook.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use keyradius_core::blob::printable_path;
@@ -21,20 +21,32 @@ use crate::report::words;
 /// Maximum number of copies inserted into a command; further ones are only counted.
 const MOST_COPIES: usize = 20;
 
-/// Whether a topic is the id of a finding.
+/// Most lines of a list of places, links or reasons, unless all are asked for.
+const MOST_LINES: usize = 20;
+
+/// Whether a topic is the id of a finding, or another name of its key: the digest of a public key, a fingerprint of SSH
+/// or of OpenPGP.
 pub(super) fn is_id(asked: &str) -> bool {
-    asked.trim().starts_with("kr1:")
+    let asked = asked.trim();
+    let is_hex = || matches!(asked.len(), 16 | 32 | 40 | 64) && asked.bytes().all(|byte| byte.is_ascii_hexdigit());
+    has_start(asked, "kr1:") || has_start(asked, "sha256:") || is_hex()
+}
+
+/// Whether a text starts so, in any case.
+fn has_start(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
 /// The error for the id of a finding without a report.
 pub(super) fn without_report(id: &str) -> Failure {
     let id = words::escape(id);
-    Failure::new(format!("{id} is a finding: to explain it, its report is needed")).hint(format!(
+    Failure::new(format!("{id} names a finding: to explain it, its report is needed")).hint(format!(
         "run `keyradius scan --format json -o report.json PATH`, then `keyradius explain {id} --report report.json`"
     ))
 }
 
-/// A search in a report: the first record whose id begins with `id`, and the number of such records.
+/// A search in a report: the first record whose id begins with `id`, or whose key has that name, and the number of such
+/// records.
 struct Search<'i> {
     id: &'i str,
     first: Option<Record>,
@@ -48,8 +60,8 @@ enum Record {
 }
 
 impl Search<'_> {
-    fn meets(&mut self, id: &Word, record: impl FnOnce() -> Record) {
-        if id.starts_with(self.id) {
+    fn meets(&mut self, id: &Word, key: Option<&Key>, record: impl FnOnce() -> Record) {
+        if has_start(id, self.id) || key.is_some_and(|key| is_name(key, self.id)) {
             self.count += 1;
             self.first.get_or_insert_with(record);
         }
@@ -58,40 +70,52 @@ impl Search<'_> {
 
 impl Sink for Search<'_> {
     fn finding(&mut self, _: Status, finding: Finding) {
-        self.meets(&finding.id.clone(), || Record::Finding(Box::new(finding)));
+        let (id, key) = (finding.id.clone(), finding.key.clone());
+        self.meets(&id, Some(&key), || Record::Finding(Box::new(finding)));
     }
 
     fn secret(&mut self, _: Status, secret: Secret) {
-        self.meets(&secret.id.clone(), || Record::Secret(Box::new(secret)));
+        self.meets(&secret.id.clone(), None, || Record::Secret(Box::new(secret)));
     }
 }
 
+/// Whether this is a name of the key: the digest of its public half in hex, a fingerprint of SSH (base64, in its own
+/// case) or of OpenPGP, or the key id at the end of that.
+fn is_name(key: &Key, name: &str) -> bool {
+    let same = |known: Option<&Word>| known.is_some_and(|known| known.eq_ignore_ascii_case(name));
+    let ssh = key.ssh_sha256.as_ref().is_some_and(|known| known.as_str() == name);
+    let ends = |known: &Word| known.to_ascii_lowercase().ends_with(&name.to_ascii_lowercase());
+    let pgp = name.len() >= 16 && key.pgp_fingerprints.iter().any(ends);
+    same(key.spki_sha256.as_ref()) || same(key.ciphertext_sha256.as_ref()) || ssh || pgp
+}
+
 /// Explains the finding with this id in a report of at most `most` bytes; the path `-` is standard input. The beginning
-/// of an id is enough if only one finding matches.
-pub(super) fn tell(report: &Path, most: u64, id: &str) -> Result<Told, Failure> {
+/// of an id is enough if only one finding matches, and so is another name of its key. `all` is whether to show every
+/// place, link and reason.
+pub(super) fn tell(report: &Path, most: u64, id: &str, all: bool) -> Result<Told, Failure> {
     let mut search = Search { id, first: None, count: 0 };
     open(report, Path::new(""), |from| read::read(from, most, &mut search))?;
     let (shown, report) = (words::escape(id), printable_path(report));
     match (search.first, search.count) {
-        (Some(Record::Finding(finding)), 1) => tell_finding(&finding),
+        (Some(Record::Finding(finding)), 1) => tell_finding(&finding, all),
         (Some(Record::Secret(secret)), 1) => Ok(Told { page: secret_page(&secret), json: machine::secret(&secret) }),
         (None, _) => {
             let failure = Failure::new(format!("{report} contains no finding {shown}"));
             Err(failure.hint("`keyradius scan` prints the id of each finding in the finding's last line"))
         }
         (Some(_), several) => {
-            let failure = Failure::new(format!("{several} findings of {report} have ids that begin with {shown}"));
+            let failure = Failure::new(format!("{several} findings of {report} are named by {shown}"));
             Err(failure.hint("use the full id"))
         }
     }
 }
 
-fn tell_finding(finding: &Finding) -> Result<Told, Failure> {
+fn tell_finding(finding: &Finding, all: bool) -> Result<Told, Failure> {
     let role = finding.roles.first().map_or("unknown", |role| role.role.as_str());
     let book = Playbook::of(role).or_else(|| Playbook::of("unknown"));
     let mut book = book.ok_or_else(|| Failure::new("there is no playbook for this finding"))?;
     book.fill(&known(finding));
-    Ok(Told { page: page(finding, &book), json: machine::finding(finding, &book) })
+    Ok(Told { page: page(finding, &book, all), json: machine::finding(finding, &book) })
 }
 
 /// The page of an ordinary secret: what it opens, what to do, and its places.
@@ -109,7 +133,8 @@ fn secret_page(secret: &Secret) -> String {
     page
 }
 
-fn page(finding: &Finding, book: &Playbook) -> String {
+fn page(finding: &Finding, book: &Playbook, all: bool) -> String {
+    let most = if all { usize::MAX } else { MOST_LINES };
     let roles: Vec<String> = finding.roles.iter().map(role).collect();
     let heading =
         format!("{}: {:.1}, {}, {}", finding.id, finding.severity.number(), finding.tier.id(), roles.join(", "));
@@ -117,17 +142,19 @@ fn page(finding: &Finding, book: &Playbook) -> String {
     section(&mut page, "Why", &finding.reason);
     section(&mut page, "What to do first", &finding.next_step);
     lines(&mut page, "Names of the key", names(&finding.key));
-    lines(&mut page, "Places", finding.occurrences.iter().map(place));
+    some(&mut page, "Places", most, finding.occurrences.iter().map(place));
     lines(&mut page, "Rules", finding.rules.iter().map(|rule| format!("{}: {}", rule.id, rule.text.as_str())));
-    lines(
+    some(
         &mut page,
         "Used by",
+        most,
         finding.used_by.iter().map(|used| format!("{}: {}", spot(&used.place), used.text.as_str())),
     );
-    lines(&mut page, "Certificates", finding.certificates.iter().map(certificate));
-    lines(
+    some(&mut page, "Certificates", most, finding.certificates.iter().map(certificate));
+    some(
         &mut page,
         "Links to other findings and material",
+        most,
         finding.links.iter().map(|link| {
             format!("{}: {} ({})", spot(&link.place), link.text.as_str(), link.kind.id().replace('_', " "))
         }),
@@ -136,15 +163,18 @@ fn page(finding: &Finding, book: &Playbook) -> String {
         let days = exposure.days;
         section(&mut page, "Exposure", &format!("since {date}, {days} days; ask for {date} as the revocation date"));
     }
-    ledger(&mut page, finding);
+    ledger(&mut page, finding, all);
     playbook(&mut page, book);
     page
 }
 
 /// Adds all points given or taken, for the roles and then for the severity.
-fn ledger(page: &mut String, finding: &Finding) {
+fn ledger(page: &mut String, finding: &Finding, all: bool) {
+    let most = if all { usize::MAX } else { MOST_LINES };
     let mut reasons: BTreeMap<&Word, Vec<String>> = BTreeMap::new();
-    for item in &finding.evidence {
+    let counting = counting(finding);
+    let shown = finding.evidence.iter().enumerate().filter(|(number, _)| all || counting.contains(number));
+    for (_, item) in shown {
         reasons.entry(&item.role).or_default().push(evidence(item));
     }
     let mut scores = Vec::new();
@@ -154,11 +184,44 @@ fn ledger(page: &mut String, finding: &Finding) {
     }
     lines(page, "Scores of the roles: the strongest reason of each kind counts", scores.into_iter());
     let rest = finding.evidence.iter().filter(|item| reasons.contains_key(&item.role));
-    lines(page, "Reasons that changed no role", rest.map(evidence));
+    some(page, "Reasons that changed no role", most, rest.map(evidence));
     let changes =
         finding.modifiers.iter().map(|change| format!("{:+.1} {}", change.change.number(), change.text.as_str()));
     let sum = format!("= {:.1} severity", finding.severity.number());
     lines(page, "Score of the severity", changes.chain([sum]));
+}
+
+/// The items that count: the first of the strongest of each role and kind, and all that speak against a role.
+fn counting(finding: &Finding) -> BTreeSet<usize> {
+    let mut strongest: BTreeMap<(&Word, &Word), (i32, usize)> = BTreeMap::new();
+    for (number, item) in finding.evidence.iter().enumerate().filter(|(_, item)| item.weight >= 0) {
+        let best = strongest.entry((&item.role, &item.group)).or_insert((item.weight, number));
+        if item.weight > best.0 {
+            *best = (item.weight, number);
+        }
+    }
+    let against = finding.evidence.iter().enumerate().filter(|(_, item)| item.weight < 0);
+    strongest.into_values().map(|(_, number)| number).chain(against.map(|(number, _)| number)).collect()
+}
+
+/// Adds a heading with at most this many of these lines below it, each line once, and how many are left out.
+fn some(page: &mut String, heading: &str, most: usize, all: impl Iterator<Item = String>) {
+    let mut seen = BTreeSet::new();
+    let mut shown: Vec<String> = Vec::new();
+    let mut more = 0;
+    for line in all {
+        if seen.contains(&line) {
+            continue;
+        }
+        if shown.len() < most {
+            shown.push(line.clone());
+        } else {
+            more += 1;
+        }
+        seen.insert(line);
+    }
+    let rest = (more > 0).then(|| format!("and {more} more: --all shows them"));
+    lines(page, heading, shown.into_iter().chain(rest));
 }
 
 /// Adds a heading with these lines below it; adds nothing if there are no lines.
@@ -255,6 +318,13 @@ fn known(finding: &Finding) -> Vec<(&'static str, String)> {
         known.push(("copy", quoted(first)));
         known.push(("copies", all.join(" \\\n  ")));
     }
+    let mut paths: Vec<&str> = finding.occurrences.iter().filter_map(path_in_repository).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    if !paths.is_empty() {
+        let all: Vec<String> = paths.iter().take(MOST_COPIES).map(|path| format!("--path {}", quoted(path))).collect();
+        known.push(("history-paths", all.join(" \\\n  ")));
+    }
     let key = &finding.key;
     let words = [
         ("finding", Some(finding.id.as_str())),
@@ -268,6 +338,15 @@ fn known(finding: &Finding) -> Vec<(&'static str, String)> {
     let words = words.into_iter().filter_map(|(name, word)| Some((name, word?)));
     known.extend(words.filter(|(_, word)| !word.is_empty() && plain(word)).map(|(name, word)| (name, word.to_owned())));
     known
+}
+
+/// The path of a place in its repository, without the part inside an archive.
+fn path_in_repository(occurrence: &Occurrence) -> Option<&str> {
+    let repository = occurrence.git.as_ref()?.repository.as_str();
+    let path = occurrence.place.path.as_str();
+    let path = path.split_once('!').map_or(path, |(file, _)| file);
+    let inside = path.strip_prefix(repository).map(|rest| rest.trim_start_matches('/'));
+    Some(inside.unwrap_or(path)).filter(|path| !path.is_empty())
 }
 
 /// Quotes a path as one word of a POSIX shell. A path that begins with a dash gets the prefix `./`.
@@ -291,7 +370,7 @@ mod tests {
         let mut search = Search { id, first: None, count: 0 };
         read::read(report, 1 << 20, &mut search).map_err(|error| error.failure("x.json"))?;
         match search.first {
-            Some(Record::Finding(finding)) => tell_finding(&finding),
+            Some(Record::Finding(finding)) => tell_finding(&finding, false),
             _ => Err(Failure::new("no finding")),
         }
     }

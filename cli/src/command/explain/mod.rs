@@ -26,11 +26,12 @@ pub(crate) fn run(args: &ExplainArgs, guard: Guard) -> Result<Exit, Failure> {
     let asked = args.topic.join(" ");
     let told = match (&args.report, finding::is_id(&asked)) {
         _ if asked.is_empty() => Told { page: pages::list(&shelf), json: machine::list(&shelf) },
-        (Some(report), true) => finding::tell(report, args.max_report, asked.trim())?,
+        (Some(report), true) => finding::tell(report, args.max_report, asked.trim(), args.all)?,
         (None, true) => return Err(finding::without_report(asked.trim())),
         (Some(_), false) => {
             let message = format!("--report needs the id of a finding, not {:?}", words::escape(&asked));
-            return Err(Failure::new(message).hint("an id looks like kr1:0123456789abcdef"));
+            return Err(Failure::new(message)
+                .hint("an id looks like kr1:0123456789abcdef; a fingerprint of the key will do as well"));
         }
         (None, false) => {
             let topic = shelf.find(&asked)?;

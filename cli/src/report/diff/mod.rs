@@ -322,10 +322,13 @@ fn compare(id: &Word, was: &Record, now: &Record, new: &Side) -> Option<Changed>
     if before == after && added.is_empty() && removed.is_empty() && not_seen.is_empty() {
         return None;
     }
+    // What remains of a key after a copy was deleted may have a role that the copy had hidden, or none.
+    let lower = after.severity < before.severity || after.tier > before.tier;
+    let new_role = |role: &Word| role.as_str() != "unknown" && before.roles.binary_search(role).is_err();
     let worse = after.severity > before.severity
         || after.tier < before.tier
         || after.protection < before.protection
-        || after.roles.iter().any(|role| before.roles.binary_search(role).is_err())
+        || (!lower && after.roles.iter().any(new_role))
         || (before.allowed && !after.allowed)
         || !added.is_empty();
     let listed = |places: &[(Spot, usize)]| Places::of(places.iter().map(|(spot, copies)| (spot, *copies)));

@@ -48,6 +48,7 @@ fn changes_are_listed_and_judged_better_or_worse() {
         ("/tier", json!("T4"), false, "tier T1 -> T4"),
         ("/protection", json!("strong"), false, "protection: not protected -> encrypted"),
         ("/roles/0/role", json!("ca_root"), true, "roles: code signing -> ca root"),
+        ("/roles/0/role", json!("unknown"), false, "roles: code signing -> unknown"),
         ("/occurrences/3/origin", json!("elsewhere.pem"), true, "  added  elsewhere.pem\n  gone   keys/03.pem\n"),
     ] {
         let mut new = old.clone();
@@ -57,6 +58,10 @@ fn changes_are_listed_and_judged_better_or_worse() {
         assert_eq!(diff.is_worse(), worse, "{field}");
         assert!(page(&diff).contains(told), "{field}: {}", page(&diff));
     }
+    let mut left = old.clone();
+    (left["findings"][0]["severity"], left["findings"][0]["tier"]) = (json!(5.5), json!("T3"));
+    left["findings"][0]["roles"][0]["role"] = "tls_server".into();
+    assert!(!diff(&old, &left).is_worse(), "what remains of a key after a copy was deleted");
     let weaker = diff(
         &{
             let mut new = old.clone();
