@@ -50,7 +50,7 @@ impl Marks {
         }
         // An occurrence in a file of the work tree has no object, even if it is also in the history.
         if origin.object.is_some() {
-            return Some("it is in a git history");
+            return Some("it is in a git history; if the file has it today, it counts in a scan of the work tree");
         }
         let Self::Below(own) = self else { return None };
         let Ok(path) = here.join(&origin.path).canonicalize() else {

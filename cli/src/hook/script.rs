@@ -85,7 +85,7 @@ pub(crate) fn check(hook: HookName, global: bool, keyradius: &Path) -> Vec<u8> {
 fn own(name: &str, give: &str) -> String {
     format!(
         "elif [ -z \"$KEYRADIUS_PASSED_ON\" ]; then\n    \
-         own=\"$(git rev-parse --git-common-dir)/hooks/{name}\"\n    \
+         own=\"$(git rev-parse --git-common-dir 2>/dev/null)/hooks/{name}\"\n    \
          if [ -x \"$own\" ] && grep -q '^# keyradius-hook:' \"$own\"; then\n        \
          export KEYRADIUS_PASSED_ON=1\n        {give}\"$own\" \"$@\"\n        exit\n    \
          elif [ -x \"$own\" ]; then\n        {give}\"$own\" \"$@\" || exit\n    fi\n"
@@ -96,7 +96,7 @@ fn own(name: &str, give: &str) -> String {
 pub(crate) fn pass_on(name: &str) -> Vec<u8> {
     format!(
         "#!/bin/sh\n{MARKER}\n# core.hooksPath would switch off the hook of the repository: here it is run.\n\n\
-         own=\"$(git rev-parse --git-common-dir)/hooks/{name}\"\n\
+         own=\"$(git rev-parse --git-common-dir 2>/dev/null)/hooks/{name}\"\n\
          if [ -x \"$own\" ] && [ -z \"$KEYRADIUS_PASSED_ON\" ]; then\n    \
          export KEYRADIUS_PASSED_ON=1\n    exec \"$own\" \"$@\"\nfi\nexit 0\n"
     )

@@ -68,6 +68,13 @@ impl Page {
         self.text.push('\n');
     }
 
+    /// Adds how to go on without the check, once.
+    fn bypass(&mut self, how: &str) {
+        if !self.text.contains(how) {
+            self.line(how);
+        }
+    }
+
     /// Adds the lines of another page with the same beginning.
     pub(crate) fn append(&mut self, other: &Self) {
         self.text.push_str(&other.text);
@@ -218,7 +225,7 @@ impl Page {
         if judged.pushed_config {
             self.line("Ignored on a server: the keyradius.toml of this push; the server uses its own configuration");
         }
-        self.line(words.bypass);
+        self.bypass(words.bypass);
     }
 
     /// Adds the inputs that could not be read.
@@ -233,7 +240,7 @@ impl Page {
         if gaps.len() > PLACES {
             self.line(format!("  and {} more", gaps.len() - PLACES));
         }
-        self.line(bypass);
+        self.bypass(bypass);
     }
 
     /// Adds the content that was not opened, or deliberately not read.
@@ -252,7 +259,7 @@ impl Page {
             self.line(format!("{begin}and {} more", aside.len() - ASIDE));
         }
         if strict {
-            self.line(bypass);
+            self.bypass(bypass);
         }
     }
 }

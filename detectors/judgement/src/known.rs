@@ -138,6 +138,7 @@ impl KnownKeys {
                 return wrong("no column identifies the key".to_owned());
             }
             let [role, label, source] = [role, label, source].map(|place| cell(place).to_owned());
+            let source = if source.is_empty() { "a list that names no source".to_owned() } else { source };
             self.entries.push(Known { class, role, label, source });
         }
         Ok(())

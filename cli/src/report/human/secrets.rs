@@ -1,11 +1,16 @@
 //! Ordinary secrets, at the end of the report: one line each, with rule, place, verdict on its structure and next step.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use super::{Page, facts, printed};
+use crate::choice::NOTE_BELOW;
 use crate::report::model::Secret;
 use crate::report::records::Records;
 use crate::report::words::{self, escape};
+
+/// Most notes of one rule that are shown, unless all are asked for: a test suite has thousands of expired tokens.
+const NOTES: u64 = 3;
 
 impl Page<'_> {
     /// Writes the section of ordinary secrets.
@@ -17,7 +22,15 @@ impl Page<'_> {
         }
         self.heading(title);
         let column = shown().map(|secret| secret.rule.chars().count()).max().unwrap_or(0).min(self.look.width);
+        let mut notes: BTreeMap<String, u64> = BTreeMap::new();
         for secret in shown() {
+            if secret.severity.get() < NOTE_BELOW && !self.look.verbose {
+                let count = notes.entry(escape(&secret.rule)).or_default();
+                *count += 1;
+                if *count > NOTES {
+                    continue;
+                }
+            }
             let severity = self.paint.severity(secret.severity);
             let Some(first) = secret.occurrences.first() else { continue };
             let text = printed(&first.place, first.encoding);
@@ -43,6 +56,10 @@ impl Page<'_> {
             }
             self.flush()?;
         }
-        Ok(())
+        for (rule, count) in notes.into_iter().filter(|(_, count)| *count > NOTES) {
+            let more = format!("     and {} more notes of {rule}: -v lists them", words::count(count - NOTES));
+            self.line(&self.paint.dim(&more));
+        }
+        self.flush()
     }
 }
