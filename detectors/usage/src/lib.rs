@@ -74,6 +74,7 @@ impl UsageReader for Usage {
             Some(reading) => read::read(blob, reading == Reading::Prose, &TABLES, out),
             None => {}
         }
+        source::read_passwords(blob, &path, out);
         source::read(blob, &path, out);
     }
 }

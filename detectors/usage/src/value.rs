@@ -173,9 +173,10 @@ pub(super) enum Found {
 
 /// Reads the value of a password field.
 pub(super) fn password(raw: &Raw, around: ValueContext<'_>) -> Found {
-    let filled = raw.filled(around.at, around.dialect, around.variables);
+    let mut filled = raw.filled(around.at, around.dialect, around.variables);
     if let Some(unknown) = filled.unknown {
-        return Found::Elsewhere(unknown);
+        let Some(default) = default(&raw.text) else { return Found::Elsewhere(unknown) };
+        filled.text = Zeroizing::new(default.to_owned());
     }
     // Quotes inside quotes: `"'secret'"` in the arguments of a task.
     let text = filled.text.as_str();
@@ -192,6 +193,15 @@ pub(super) fn password(raw: &Raw, around: ValueContext<'_>) -> Found {
         return Found::Nothing;
     }
     Found::Password(Zeroizing::new(text.as_bytes().to_vec()))
+}
+
+/// The value of a variable that is not set: `${NAME:-x}` of a shell, `${name:x}` of Java frameworks.
+fn default(text: &str) -> Option<&str> {
+    let (name, value) = text.trim().strip_prefix("${")?.strip_suffix('}')?.split_once(':')?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let value = value.trim_start_matches(['-', '=']);
+    (!name.is_empty() && name.bytes().all(is_name) && !value.is_empty() && !value.contains(['$', '{', ':']))
+        .then_some(value)
 }
 
 /// Whether a text is a placeholder for a password.

@@ -10,6 +10,7 @@
 mod code;
 mod language;
 mod lexer;
+mod passwords;
 mod rules;
 mod trace;
 
@@ -22,6 +23,7 @@ use keyradius_core::material::{Encoding, Kind, Material, Name, Reference};
 use keyradius_core::seam::UsageHints;
 
 use super::REFERENCES;
+use super::tables::TABLES;
 use super::text::Text;
 use code::Code;
 use language::Language;
@@ -37,6 +39,15 @@ pub(super) fn wants(path: &Path) -> bool {
     Language::of(path).is_some()
 }
 
+/// Reads the passwords of a build script that computes them: `System.getenv("P") ?: "x"`.
+pub(super) fn read_passwords(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
+    let is_script = path.extension().is_some_and(|end| end == "gradle" || end == "kts" || end == "groovy");
+    if is_script && memchr::memmem::find(blob.bytes, b"?:").is_some() && rules::passes_gate(blob.bytes) {
+        let Some(text) = Text::of(blob.bytes) else { return };
+        passwords::read(blob, &text, &text.str().to_ascii_lowercase(), &TABLES.password, out);
+    }
+}
+
 /// Reads the calls of a file that take keys.
 pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
     let Some(language) = Language::of(path) else { return };
@@ -48,12 +59,13 @@ pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
         return;
     }
     let Some(text) = Text::of(blob.bytes) else { return };
+    let lower = text.str().to_ascii_lowercase();
+    passwords::read(blob, &text, &lower, &TABLES.password, out);
     let hits: BTreeSet<usize> = SOURCES.find(text.str()).collect();
     if hits.is_empty() {
         return;
     }
     let code = Code::of(text.str(), language);
-    let lower = text.str().to_ascii_lowercase();
     let mut reader = Reader { code, text: &text, lower, fits: BTreeMap::new(), left: ALL_WORK, out };
     let values: BTreeMap<usize, Range<usize>> =
         reader.code.values.values().flatten().map(|value| (value.name, value.range.clone())).collect();

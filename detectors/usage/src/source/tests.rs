@@ -92,3 +92,28 @@ fn limits_are_enforced() {
         assert!(hints.references.len() <= REFERENCES);
     }
 }
+
+#[test]
+fn passwords_of_code_that_names_a_key_file() {
+    for (file, text, expected) in [
+        ("a.c", "load(\"a.key\");\nchar *password = \"one\";\n#define KEY_PASS \"two\"\n", &["one", "two"][..]),
+        ("A.java", "ks.load(open(\"a.jks\"), \"one\".toCharArray());", &["a.jks", "one"]),
+        ("a.py", "open('a.pem')\nload(data, password=os.environ.get('P', 'one'))", &["P", "one"]),
+        ("a.kt", "storeFile = File(\"a.keystore\")\nstorePassword =\n    \"000000\"", &["000000"]),
+        ("a.js", "read('a.p12'); opts = { passphrase: 'it\\'s' }", &["it's"]),
+        ("a.go", "pkcs12.Decode(read(\"a.pfx\"), \"one\")", &["a.pfx", "one"]),
+        ("build.gradle", "storeFile file('a.jks')\nstorePassword System.getenv('P') ?: 'one'", &["P", "one"]),
+        ("a.py", "open('a.pem')\nprint('Enter the password: ', 'the password of a key file is wrong')", &[]),
+        ("a.py", "password = 'one'", &[]),
+    ] {
+        let origin = Origin::file(file);
+        let mut hints = UsageHints::default();
+        read(Blob::whole(text.as_bytes(), &origin), Path::new(file), &mut hints);
+        read_passwords(Blob::whole(text.as_bytes(), &origin), Path::new(file), &mut hints);
+        let found: Vec<_> =
+            hints.candidates.iter().map(|one| String::from_utf8_lossy(one.secret.expose()).into_owned()).collect();
+        assert_eq!(found, expected, "{text}");
+        let names = |one: &keyradius_core::seam::Candidate| !one.about.is_empty();
+        assert!(hints.candidates.iter().all(names), "{text}");
+    }
+}

@@ -325,7 +325,7 @@ fn key_in(text: &str) -> Option<usize> {
 }
 
 /// A text as the path of a private key; `None` if it does not look like one.
-fn path(text: &str) -> Option<String> {
+pub(super) fn path(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches("file://").trim_start_matches("file:").trim_start_matches("classpath:");
     if text.len() < 3
         || text.len() > PATH
