@@ -117,6 +117,9 @@ impl Unwrapper for Assembled {
     fn claims(&self, blob: Blob<'_>) -> bool {
         /// How far into a file its first bold letter may be.
         const NEAR: usize = 256;
+        if is_document(blob.bytes) {
+            return true;
+        }
         let head = blob.bytes.get(..blob.bytes.len().min(NEAR)).unwrap_or_default();
         let around = |at: usize| Some((*head.get(at.checked_sub(1)?)?, *head.get(at + 1)?));
         // A program has this byte between zeros.
@@ -177,6 +180,19 @@ impl Unwrapper for Assembled {
         }
         Ok(())
     }
+}
+
+/// Whether a text is the body of an office document, in which tags may be between any two letters: also in the label of
+/// a PEM, and in what betrays base64.
+fn is_document(bytes: &[u8]) -> bool {
+    /// How far the namespaces of the root element may be.
+    const NEAR: usize = 4 << 10;
+    const BODIES: [&[u8]; 4] = [b"<w:body", b"<p:cSld", b"<sst ", b"<office:body"];
+    let head = bytes.get(..bytes.len().min(NEAR)).unwrap_or_default();
+    head.starts_with(b"<?xml")
+        && (memchr::memmem::find(head, b"schemas.openxmlformats.org/").is_some()
+            || memchr::memmem::find(head, b"urn:oasis:names:tc:opendocument").is_some())
+        && BODIES.iter().any(|body| memchr::memmem::find(bytes, body).is_some())
 }
 
 /// The best reading so far.

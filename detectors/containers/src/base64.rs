@@ -273,38 +273,51 @@ fn is_digit(byte: u8) -> bool {
     digit(byte).is_some()
 }
 
-/// Returns the length of the line break at the start of `bytes`, including the indentation after it.
+/// Returns the length of the line break at the start of `bytes`, with the blanks before it and the indentation after it.
+/// Tabs, form feeds and vertical tabs separate lines as well.
 fn line_break(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
+    let blanks = blanks(bytes.iter());
+    let mut at = blanks;
     loop {
         let rest = bytes.get(at..)?;
         match rest {
             // A backslash before a real line break: a continued line.
-            [b'\r' | b'\n', ..] | [b'\\', b'\r' | b'\n', ..] => at += 1,
+            [b'\r' | b'\n' | b'\x0b' | b'\x0c', ..] | [b'\\', b'\r' | b'\n', ..] => at += 1,
             rest if let Some(length) = written::line_break(rest) => at += length,
             _ => break,
         }
     }
-    if at == 0 {
-        return None;
+    if at == blanks {
+        return bytes.get(..blanks)?.contains(&b'\t').then_some(blanks);
     }
-    Some(at + bytes.get(at..)?.iter().take_while(|b| matches!(b, b' ' | b'\t')).count())
+    Some(at + self::blanks(bytes.get(at..)?.iter()))
 }
 
-/// Returns the length of the line break at the end of `bytes`, including the indentation after it.
+/// Maximum number of blanks before or after a line, so that lines of blanks cost no more than their length.
+const MOST_BLANKS: usize = 256;
+
+/// The number of blanks at the start.
+fn blanks<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
+    bytes.take(MOST_BLANKS).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// Returns the length of the line break at the end of `bytes`, with the blanks before it and the indentation after it.
 fn line_break_before(bytes: &[u8]) -> Option<usize> {
-    let blanks = bytes.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    let mut at = bytes.len() - blanks;
+    let indent = blanks(bytes.iter().rev());
+    let mut at = bytes.len() - indent;
     let end = at;
     loop {
         match bytes.get(..at)? {
             before if let Some(length) = written::line_break_before(before) => at -= length,
-            [.., b'\r' | b'\n'] => at -= 1,
+            [.., b'\r' | b'\n' | b'\x0b' | b'\x0c'] => at -= 1,
             [before @ .., b'='] if is_soft_break(before, bytes.get(at - 1..)?) => at -= 1,
             _ => break,
         }
     }
-    (at < end).then_some(bytes.len() - at)
+    if at == end {
+        return bytes.get(end..)?.contains(&b'\t').then_some(indent);
+    }
+    Some(bytes.len() - at + blanks(bytes.get(..at)?.iter().rev()))
 }
 
 /// Returns the length of the gap between a line of `line` digits and the next line.

@@ -247,6 +247,12 @@ fn parse(line: &[u8]) -> Option<Line> {
             data.push(digits::byte(*high, *low)?);
         }
         rest = token.get(digits..)?;
+        // The middle of a line of OpenSSL and of WinDbg.
+        if let [b'-', after @ ..] = rest
+            && after.first().is_some_and(u8::is_ascii_hexdigit)
+        {
+            rest = after;
+        }
     }
     // hexdump without options and od -x print words in little-endian byte order.
     if words && !colon && offset.len() == 7 {
@@ -257,7 +263,7 @@ fn parse(line: &[u8]) -> Option<Line> {
 
 /// The bytes of a line of `od -c`, `od -b` or `hexdump -c`: a cell of four characters for each byte, with a character,
 /// an escape or three octal digits at its end.
-fn characters(rest: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn characters(rest: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (cells, partial) = rest.strip_suffix(b"\r").unwrap_or(rest).as_chunks::<4>();
     let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
     if !partial.is_empty() || cells.len() > MAX_WIDTH {

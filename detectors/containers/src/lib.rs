@@ -24,6 +24,7 @@ mod crx;
 mod digits;
 mod disk;
 mod dmg;
+mod ebcdic;
 mod erofs;
 mod escape;
 mod ewf;
@@ -31,6 +32,7 @@ mod ext;
 mod fat;
 mod folders;
 mod git_loose;
+mod git_pack;
 mod gzip;
 mod hdf5;
 mod hex;
@@ -55,6 +57,7 @@ mod parquet;
 mod pdf;
 mod percent;
 mod pg_dump;
+mod png;
 mod program;
 mod pyinstaller;
 mod qcow2;
@@ -99,6 +102,7 @@ pub use unopened::UNOPENED;
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &base64::Base64,
     &utf16::Utf16,
+    &ebcdic::Ebcdic,
     &hex::Hex,
     &hexdump::Hexdump,
     &ihex::Ihex,
@@ -168,6 +172,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &uf2::Uf2,
     &android_backup::AndroidBackup,
     &pdf::Pdf,
+    &png::Png,
     &pyinstaller::PyInstaller,
     &installer::Installer,
     &hg_revlog::HgRevlog,
@@ -175,6 +180,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &cpio::Cpio,
     &disk::Disk,
     &git_loose::GitLoose,
+    &git_pack::GitPack,
     &zlib::Zlib,
     &brotli::Brotli,
     &openpgp_compressed::OpenPgpCompressed,

@@ -1,14 +1,17 @@
 //! Encodings in encodings, in the middle of text: compressed keys in base64 or hexadecimal, base64 in hexadecimal,
-//! hexadecimal in base64, base32, Ascii85, uuencode, yEnc, binary patches of git.
+//! hexadecimal in base64, base32, Ascii85, base85, uuencode, yEnc, binary patches of git, lists of numbers, dumps of words.
 //!
-//! No literal is common to these, so no anchor finds them. Instead, eight bytes in every 104 are looked at: if all of
+//! No literal is common to these, so no anchor finds them. Instead, eight bytes in every 103 are looked at: if all of
 //! them are digits, the run around them is measured. A run whose first bytes decode to a stream, to more digits or to
 //! text is decoded as a whole, and searched like a file. So a run on one line is certainly found if it has 112 digits, and
 //! one on lines of 60 digits or more if it has 216: of two pieces, one has no line end.
 
+mod base85;
 mod coded;
+mod dumps;
 mod escapes;
 mod lists;
+mod signs;
 
 use std::io::Read;
 use std::ops::{ControlFlow, Range};
@@ -25,6 +28,7 @@ use zeroize::Zeroizing;
 use super::inner::{decodes, is_zlib};
 use super::{base64, digits};
 use lists::List;
+use signs::Signs;
 
 /// Encodings in encodings.
 #[derive(Debug)]
@@ -34,10 +38,12 @@ static ABOUT: About = About {
     id: "runs",
     title: "encodings in encodings",
     detects: "In the middle of text: zlib, deflate, Brotli, compress and lzip in base64; base64, text, zlib, gzip, bzip2, xz, Zstandard, LZ4 and archives \
-              in hexadecimal; hexadecimal and other text in base64; base32; Ascii85 between <~ and ~>; uuencode; \
-              yEnc near the start of a file; binary files in patches of git; text of which every byte is escaped; \
-              lists of numbers, each with the same text around it, whose bytes begin like a key.",
-    blind_to: "Runs of fewer than 96 digits, lines of fewer than 60, and some runs of fewer than 216. Ascii85 without its marks. In a git history, objects that contain no key in a \
+              in hexadecimal; hexadecimal and other text in base64; base32; Ascii85 between <~ and ~>; \
+              base85 of RFC 1924 and Z85; uuencode; yEnc near the start of a file; binary files in patches of git; \
+              text of which every byte is escaped; lists of numbers in any language, each with the same text around \
+              it and perhaps a counter, whose bytes begin like a key or text; dumps of words, decimal and octal \
+              numbers and characters (od, xxd -e, gdb, U-Boot).",
+    blind_to: "Runs of fewer than 96 digits, lines of fewer than 60, and some runs of fewer than 216. Ascii85 without its marks, base85 on several lines. In a git history, objects that contain no key in a \
                simpler encoding.",
     respond: "Encodings hide nothing. Treat the contents as plain text.",
     references: &["RFC 4648", "RFC 1950", "POSIX uuencode", "yEnc 1.3", "git, base85.c"],
@@ -49,7 +55,7 @@ const ANCHORS: [Anchor; 2] = [Anchor::at_start(coded::ASCII85), Anchor::at_start
 /// How many bytes are looked at, and how far apart. Every piece costs a few nanoseconds, which is a tenth of the time of a
 /// scan of source code.
 const PIECE: usize = 8;
-const STRIDE: usize = 104;
+const STRIDE: usize = 103;
 
 /// Fewest digits of a line, and of a run.
 const LINE: usize = 60;
@@ -74,6 +80,7 @@ const BINARY: usize = 1 << 10;
 /// Kinds of digits: bits of [`CLASSES`].
 const BASE64: u16 = 1;
 const UU: u16 = 2;
+const BASE85: u16 = 4;
 
 /// In the upper bits, each decimal digit and each sign that begins an escape counts as one.
 const DIGIT: u16 = 1 << 4;
@@ -90,6 +97,7 @@ static CLASSES: [u16; 256] = {
         {
             classes[byte as usize] = if is_base64 { BASE64 } else { 0 }
                 | if is_uu { UU } else { 0 }
+                | if base85::is_digit(byte) { BASE85 } else { 0 }
                 | if byte.is_ascii_digit() { DIGIT } else { 0 }
                 | if is_escape { ESCAPE } else { 0 };
         }
@@ -103,49 +111,11 @@ static CLASSES: [u16; 256] = {
 
 /// The kinds of digits that all these bytes are, and the sum of what counts.
 fn classes(bytes: &[u8]) -> (u16, u16) {
-    bytes.iter().fold((BASE64 | UU, 0_u16), |(all, sum), byte| {
+    bytes.iter().fold((BASE64 | UU | BASE85, 0_u16), |(all, sum), byte| {
         let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
         // At most eight bytes: without a check for overflow in the way.
-        (all & class, sum.wrapping_add(class & !(BASE64 | UU)))
+        (all & class, sum.wrapping_add(class & !(BASE64 | UU | BASE85)))
     })
-}
-
-const ONES: u64 = u64::MAX / 255;
-
-/// What the eight bytes of a piece contain, compared at once, because this is asked for every piece of every text.
-#[allow(clippy::struct_excessive_bools, reason = "independent facts about a piece")]
-struct Signs {
-    digit: bool,
-    blank: bool,
-    capital: bool,
-    small: bool,
-    underscore: bool,
-}
-
-impl Signs {
-    fn of(piece: [u8; PIECE]) -> Self {
-        let word = u64::from_le_bytes(piece);
-        // Whether a byte is less than `n`, which is at most 128.
-        let has_less = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & (ONES * 128) != 0;
-        // Letters and digits are the bytes from the first one on. Bytes beyond ASCII may count as well.
-        let has = |first: u8, many: u64| has_less(word ^ (ONES * u64::from(first)), many);
-        let letters = word & (ONES * 0x40);
-        let (capitals, smalls) = (letters & !(word << 1), letters & (word << 1));
-        Self {
-            digit: has(b'0', 10),
-            blank: has(b' ', 1) || has(b'\n', 1),
-            capital: capitals != 0,
-            small: smalls != 0,
-            underscore: has(b'_', 1),
-        }
-    }
-
-    /// Whether this may be a piece of a run: digits are common in base64, hexadecimal and base32. Of the pieces of base64
-    /// that have none, nearly all have capitals and small letters, which most names in programs have not; those of base32
-    /// have no underscore.
-    const fn of_run(&self) -> bool {
-        !self.blank && (self.digit || (self.capital && (self.small || !self.underscore)))
-    }
 }
 
 /// A decoded run.
@@ -172,12 +142,13 @@ impl Unwrapper for Runs {
         let mut done = 0;
         // There are no lists up to here.
         let (mut sparse, mut tried_list) = (0, 0_usize);
+        let mut no_dump = 0;
         let mut tried_streams = 0;
         let mut at = window.core_start;
         while let Some(piece) = bytes.get(at..).and_then(<[u8]>::first_chunk::<PIECE>).filter(|_| at < window.core_end)
         {
             let signs = Signs::of(*piece);
-            if !signs.digit && (signs.blank || (signs.small && !signs.capital)) {
+            if !signs.digit && !signs.cells && (signs.blank || (signs.small && !signs.capital)) {
                 at += STRIDE;
                 continue;
             }
@@ -204,6 +175,23 @@ impl Unwrapper for Runs {
                     Err(end) => (sparse, tried_list) = (end, at),
                 }
             }
+            if (signs.cells || (classes & BASE64 == 0 && signs.digit && lists::is_dense(bytes, at)))
+                && next == at + STRIDE
+                && at >= no_dump
+            {
+                match dumps::around(bytes, at, done) {
+                    Ok(dump) => {
+                        next = next.max(dump.end);
+                        done = done.max(dump.end);
+                        if dump.start >= window.core_start {
+                            places.push(dump.start);
+                        }
+                        at = next;
+                        continue;
+                    }
+                    Err(end) => no_dump = end,
+                }
+            }
             if classes & BASE64 != 0 && signs.of_run() && goes_on(bytes, at) {
                 let (start, end) = line(bytes, at, done);
                 next = next.max(end);
@@ -217,6 +205,17 @@ impl Unwrapper for Runs {
                             None => tried_streams += usize::from(run.len() >= DEFLATED),
                         }
                     }
+                }
+            }
+            if classes & (BASE85 | BASE64) == BASE85
+                && signs.capital
+                && signs.small
+                && let Some(run) = base85::run(bytes, at, done)
+            {
+                next = next.max(run.end);
+                done = done.max(run.end);
+                if run.start >= window.core_start {
+                    places.push(run.start);
                 }
             }
             // Of a line of uuencode, one piece of 40 has no sign.
@@ -273,7 +272,12 @@ fn others(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, U
         let (list, _) = List::around(bytes, at, at).ok()?;
         Some(list.decoded(bytes)).filter(|(_, span)| span.start == at)
     };
-    let Some((out, span)) = escapes::decoded(bytes, at).or_else(list) else { return Ok(None) };
+    let dump = || dumps::decoded(bytes, at);
+    let Some((out, span)) =
+        escapes::decoded(bytes, at).or_else(list).or_else(dump).or_else(|| base85::decoded(bytes, at))
+    else {
+        return Ok(None);
+    };
     budget.take(out.len() as u64)?;
     Ok(Some((out, span)))
 }

@@ -5,12 +5,14 @@
 
 use keyradius_core::seam::Unopened;
 
+/// The first page of a file of InnoDB: page 0, without pages beside it (`fil0types.h`).
+const INNODB: &[u8] = b"\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff";
+
+/// The OID of enveloped data (RFC 5652 6.1) after a header of four, three or two bytes, in base64.
+const ENVELOPED: [&[u8]; 3] = [b"YJKoZIhvcNAQcD", b"BgkqhkiG9w0BBwOg", b"GCSqGSIb3DQEHA"];
+
 /// Magic numbers with their offsets.
 pub const UNOPENED: &[Unopened] = &[
-    Unopened::new("git_pack", 0, b"PACK\0\0\0\x02"),
-    // A bundle that is a file of its own is read as a repository; a bundle in a blob or an archive is not.
-    Unopened::new("git_bundle", 0, b"# v2 git bundle\n"),
-    Unopened::new("git_bundle", 0, b"# v3 git bundle\n"),
     Unopened::new("rar", 0, b"Rar!\x1a\x07"),
     // Other byte order, other vendors' versions.
     Unopened::new("squashfs_other", 0, b"sqsh"),
@@ -100,6 +102,33 @@ pub const UNOPENED: &[Unopened] = &[
     Unopened::new("redis_rdb", 0, b"REDIS00"),
     Unopened::new("ese", 4, &[0xef, 0xcd, 0xab, 0x89]),
     Unopened::new("outlook_pst", 0, b"!BDN").and(8, b"SM"),
+    // Files of tables whose values may be compressed. PostgreSQL: the header of a heap page (bufpage.h: the end of the
+    // free space, and the size and version of the page) and of a segment of the log (xlog_internal.h: its size, and that of a
+    // block, after a magic that ends with d1). InnoDB: the first page, and its flags (fsp0types.h).
+    Unopened::new("postgres_heap", 16, &[0, 0x20, 4, 0x20]).and(11, &[0]),
+    Unopened::new("postgres_wal", 32, &[0, 0, 0, 1, 0, 0x20, 0, 0]).and(1, &[0xd1]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x23]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x25]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x27]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x29]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x2b]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x35]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x55]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x75]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0x95]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0xb5]),
+    Unopened::new("innodb_compressed", 4, INNODB).and(54, &[0, 0, 0, 0xd5]),
+    // Captures of packets, whose streams are not joined: draft-ietf-opsawg-pcap 4, pcapng 4.1.
+    Unopened::new("pcap", 0, &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0]),
+    Unopened::new("pcap", 0, &[0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4]),
+    Unopened::new("pcap", 0, &[0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0]),
+    Unopened::new("pcapng", 0, &[0x0a, 0x0d, 0x0d, 0x0a]).and(8, &[0x4d, 0x3c, 0x2b, 0x1a]),
+    Unopened::new("pcapng", 0, &[0x0a, 0x0d, 0x0d, 0x0a]).and(8, &[0x1a, 0x2b, 0x3c, 0x4d]),
+    // Archives and images of other tools. dar: the magic, a label of ten bytes, and two flags. wimlib: pipable WIM.
+    Unopened::new("dar", 0, &[0, 0, 0, 0x7b]).and(14, b"TT"),
+    Unopened::new("dar", 0, &[0, 0, 0, 0x7b]).and(14, b"NT"),
+    Unopened::new("wim_pipable", 0, b"WLPWM\0\0\0"),
+    Unopened::new("aff", 0, b"AFF10\r\n\0"),
     // Dumps of memory.
     Unopened::new("kdump", 0, b"KDUMP   "),
     Unopened::new("makedumpfile", 0, b"makedumpfile\0"),
@@ -121,6 +150,16 @@ pub const UNOPENED: &[Unopened] = &[
     Unopened::new("openpgp_encrypted", 0, &[0x85, 2, 0x0c, 3]),
     Unopened::new("openpgp_encrypted", 0, &[0x84, 0x5e, 3]),
     Unopened::new("openpgp_encrypted", 0, b"-----BEGIN PGP MESSAGE-----"),
+    Unopened::new("cms_encrypted", 0, b"-----BEGIN CMS-----").with(ENVELOPED[0]),
+    Unopened::new("cms_encrypted", 0, b"-----BEGIN CMS-----").with(ENVELOPED[1]),
+    Unopened::new("cms_encrypted", 0, b"-----BEGIN CMS-----").with(ENVELOPED[2]),
+    Unopened::new("cms_encrypted", 0, b"-----BEGIN PKCS7-----").with(ENVELOPED[0]),
+    Unopened::new("cms_encrypted", 0, b"-----BEGIN PKCS7-----").with(ENVELOPED[1]),
+    Unopened::new("cms_encrypted", 0, b"-----BEGIN PKCS7-----").with(ENVELOPED[2]),
+    Unopened::new("cms_encrypted", 0, &[0x30, 0x82]).and(4, b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"),
+    Unopened::new("cms_encrypted", 0, &[0x30, 0x81]).and(3, b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"),
+    Unopened::new("cms_encrypted", 0, &[0x30, 0x80]).and(2, b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"),
+    Unopened::new("cms_encrypted", 0, b"MIME-Version: 1.0").with(b"smime-type=enveloped-data"),
     Unopened::new("age_encrypted", 0, b"age-encryption.org/v1\n"),
     Unopened::new("age_encrypted", 0, b"-----BEGIN AGE ENCRYPTED FILE-----"),
     Unopened::new("ansible_vault_encrypted", 0, b"$ANSIBLE_VAULT;1."),

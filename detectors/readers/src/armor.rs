@@ -116,11 +116,14 @@ pub fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let text = bytes.get(start..limit).unwrap_or_default();
     let mut body = Body::new(text, prefix(bytes, at));
     body.read();
-    let end = start + body.at;
+    let safe = Some(()).filter(|()| matches!(text.get(body.at), Some(b'-' | b'_'))).and_then(|()| url_safe(text));
+    let end = start + safe.as_ref().map_or(body.at, |(_, end)| *end);
     let (span_end, end_seen) = find_end(bytes, end, label);
     let digits = start + body.first.unwrap_or(body.at)..end;
-    let (headers, tail) = (body.headers, body.decoder.tail());
-    let body = body.decoder.finish();
+    let headers = body.headers;
+    let decoder = safe.map_or(body.decoder, |(decoder, _)| decoder);
+    let tail = decoder.tail();
+    let body = decoder.finish();
     let testing = label.contains(TESTING);
     let cut = end == limit && limit < bytes.len();
     let mut armor = Armor { headers, body, tail, span: at..span_end, digits, end_seen, cut, testing };
@@ -135,6 +138,20 @@ pub fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
         return Err(Malformed::new("PEM body", end));
     }
     Ok(armor)
+}
+
+/// Decodes a body of URL-safe digits (RFC 4648 5), whose dashes and underscores are otherwise decoration. Returns where
+/// it ends as well. `None` if there is anything but such digits and blanks before the END line.
+fn url_safe(text: &[u8]) -> Option<(Decoder, usize)> {
+    // In this order: with many blocks, none is searched beyond the next.
+    let text = text.get(..memchr::memmem::find(text, BEGIN).unwrap_or(text.len()))?;
+    let text = text.get(..memchr::memmem::find(text, END)?)?;
+    let end = text.iter().rposition(|byte| is_digit(*byte))? + 1;
+    let mut decoder = Decoder::with_capacity(end / 4 * 3 + 3);
+    for byte in text.iter().take(end).filter(|byte| !byte.is_ascii_whitespace()) {
+        decoder.push(digit(*byte).filter(|_| !matches!(byte, b'+' | b'/'))?);
+    }
+    Some((decoder, end))
 }
 
 /// Collects all digits between the two delimiter lines of the block that begins at `at`, in text with real line breaks.

@@ -34,6 +34,7 @@ use keyradius_core::repository::Summary;
 use keyradius_core::run::Run;
 use keyradius_core::seam::{Feed, Source};
 use keyradius_core::secret::wipe_stack;
+use keyradius_core::source::name;
 use keyradius_core::source::storage::{Claim, StorageReader};
 use keyradius_core::source::stream::Windows;
 use rounds::scan_all;
@@ -259,6 +260,9 @@ impl Repositories {
                 let detail = format!("{missing} parent commits are missing");
                 gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
             }
+        }
+        for named in refs.by_name.keys() {
+            name::feed(named.as_bytes(), &Origin::file(&repository.git_dir), to);
         }
         let lost = refs.by_name.iter().filter(|(_, id)| !odb.has(id)).map(|(name, _)| name).collect::<Vec<_>>();
         if let Some(first) = lost.first() {

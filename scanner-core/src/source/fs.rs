@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::name;
 use super::special::Special;
 use super::storage::{self, StorageReader};
 use super::stream::{CORE, Windows};
@@ -174,6 +175,9 @@ impl walk::Visitor for Visitor<'_> {
         let kind = entry.file_type();
         let given = entry.depth() == 0;
         self.repositories.notice(entry.path(), kind);
+        if let Some(named) = entry.path().file_name().map(std::ffi::OsStr::as_encoded_bytes) {
+            name::feed(named, &Origin::file(entry.path()), self.to);
+        }
         if kind.is_dir() {
             return self.directory(entry.path(), given);
         }

@@ -1,6 +1,7 @@
 //! The sources of bytes.
 
 pub mod fs;
+pub mod name;
 pub mod special;
 pub mod storage;
 pub mod stream;

@@ -12,6 +12,7 @@ use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::Decoded;
+use super::base85::DIGITS;
 
 /// The marks at the start of Ascii85 (as Adobe writes it), of yEnc, and of a binary file in a patch.
 pub(super) const ASCII85: &[u8] = b"<~";
@@ -234,9 +235,6 @@ fn uu(line: &[u8], out: &mut Vec<u8>) {
         out.extend(bits.to_be_bytes().iter().skip(1).take(room));
     }
 }
-
-/// The digits of git (base85.c).
-const DIGITS: &[u8; 85] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
 /// The content of a patch, and its length in the text.
 type Patch = (Zeroizing<Vec<u8>>, usize);

@@ -1,14 +1,15 @@
 //! Bytes as numbers, each with the same text around it, in whatever language: `0x2Dh`, `$30`, `&H2D`, `x"2D"`, `16#2D#`,
-//! `8'h30`, `'\x30'`, `(byte) 48`, `0x2d.toByte()`, `k: 45` and `- 45` on lines of their own, plain numbers.
+//! `8'h30`, `'\x30'`, `(byte) 48`, `0x2d.toByte()`, `to_unsigned(48,8)`, `00101101`, `k: 45`, `- 45` and `k[7] = 45;` on
+//! lines of their own, `"7":45`, `chr(48).chr(119)`, plain numbers.
 //!
-//! What is around the numbers is learned from the first ones. A list counts only if its bytes begin like a key or a
-//! stream.
+//! What separates the numbers, and what is around them, is learned from the first ones: a fixed text before and after
+//! each, and perhaps a counter in between. A list counts only if its bytes begin like a key, a stream or text.
 
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{is_stream, starts_zlib};
+use super::{is_stream, is_text, starts_zlib};
 
 /// Fewest numbers of a list, and most that are decoded to tell what it is.
 const LEAST: usize = 44;
@@ -16,6 +17,13 @@ const HEAD: usize = 256;
 
 /// How many elements the text around numbers is learned from.
 const LEARNED: usize = 12;
+
+/// Most digits of a number: eight binary ones, and the sign of their base.
+const MOST_DIGITS: usize = 10;
+
+/// Fewest separators in the text that is looked at, and other separators than commas, lines and blanks.
+const SEPARATORS: usize = 4;
+const OTHERS: [u8; 8] = *b"|:.&+/\\#";
 
 /// Longest element, in bytes, and how far before a place a list may begin.
 const LONGEST: usize = 40;
@@ -45,8 +53,11 @@ fn digits(bytes: &[u8]) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Between {
     Commas,
+    /// Every second comma, where elements contain one.
+    Pairs,
     Lines,
     Blanks,
+    Other(u8),
 }
 
 /// The notation of the numbers.
@@ -55,12 +66,15 @@ enum Base {
     Decimal,
     Hex,
     Octal,
+    Binary,
 }
 
 /// What is before and after each number.
 struct Form<'b> {
     between: Between,
     before: &'b [u8],
+    /// What is between a counter and the number.
+    counted: Option<&'b [u8]>,
     after: &'b [u8],
 }
 
@@ -71,11 +85,42 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Without what opens a list, and a directive.
+/// Without comments, a label, and a directive.
 fn bare(element: &[u8]) -> &[u8] {
     // An underscore continues a line of Basic.
-    let element = Some(trimmed(element)).filter(|element| *element != b"_").unwrap_or_default();
+    let mut element = Some(trimmed(element)).filter(|element| *element != b"_").unwrap_or_default();
     // Most elements are numbers.
+    if element.len() <= 4
+        && !element.contains(&b':')
+        && !matches!(element, [b'.' | b'd' | b'D' | b'/' | b'#', ..] | [.., b'+' | b'\\' | b'&'])
+    {
+        return element;
+    }
+    // What joins two lines.
+    if let [rest @ .., b'+' | b'\\' | b'&'] = element {
+        element = trimmed(rest);
+    }
+    if let [b'/', b'*', rest @ ..] = element {
+        let end = rest.windows(2).position(|two| two == b"*/");
+        element = trimmed(end.and_then(|end| rest.get(end + 2..)).unwrap_or_default());
+    }
+    if element.ends_with(b"*/") {
+        let start = element.windows(2).position(|two| two == b"/*");
+        element = trimmed(start.and_then(|start| element.get(..start)).unwrap_or(element));
+    }
+    // A comment after the number, a label before it. One look at each pair: searchers are slow for so few bytes.
+    let (mut comment, mut label) = (element.len(), 0);
+    for (at, two) in element.windows(2).enumerate() {
+        match two {
+            [b'/', b'/'] | [b'-', b'-'] | [b'#', b' '] => {
+                comment = at;
+                break;
+            }
+            [b':', b' ' | b'\t'] => label = at + 2,
+            _ => {}
+        }
+    }
+    element = trimmed(element.get(label..comment).unwrap_or_default());
     if !matches!(element.first(), Some(b'.' | b'd' | b'D')) {
         return element;
     }
@@ -86,12 +131,23 @@ fn bare(element: &[u8]) -> &[u8] {
         .map_or(element, trimmed)
 }
 
+/// Whether a byte may be part of a number: of its digits, its sign, or the letter of its base.
+const fn is_of_number(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b'-')
+}
+
+/// The number of bytes at the start of a text that may be a number.
+fn number_length(text: &[u8]) -> usize {
+    text.iter().take(MOST_DIGITS + 1).take_while(|byte| is_of_number(**byte)).count()
+}
+
 impl Between {
     const fn ends(self, byte: u8) -> bool {
         match self {
-            Self::Commas => matches!(byte, b',' | b';' | b'\n'),
+            Self::Commas | Self::Pairs => matches!(byte, b',' | b';' | b'\n'),
             Self::Lines => byte == b'\n',
             Self::Blanks => matches!(byte, b' ' | b'\t' | b'\r' | b'\n'),
+            Self::Other(separator) => byte == separator || byte == b'\n',
         }
     }
 
@@ -100,7 +156,14 @@ impl Between {
         let mut start = at;
         loop {
             let rest = bytes.get(start..bytes.len().min(start + 4 * LONGEST))?;
-            let length = rest.iter().position(|byte| self.ends(*byte)).unwrap_or(rest.len());
+            let mut length = rest.iter().position(|byte| self.ends(*byte)).unwrap_or(rest.len());
+            if self == Self::Pairs && rest.get(length) == Some(&b',') {
+                let more = rest.get(length + 1..)?;
+                length += 1 + more.iter().position(|byte| self.ends(*byte)).unwrap_or(more.len());
+            }
+            if length > 3 * LONGEST {
+                return None;
+            }
             let element = bare(rest.get(..length)?);
             // Line breaks after a comma, and blanks in a row.
             if element.is_empty() && length < rest.len() {
@@ -110,56 +173,133 @@ impl Between {
             return (!element.is_empty() && element.len() <= LONGEST).then_some((element, start + length));
         }
     }
+
+    /// What may separate the numbers of a line, most likely first.
+    fn of(line: &[u8]) -> impl Iterator<Item = Self> {
+        let count = |sign: &dyn Fn(u8) -> bool| line.iter().filter(|byte| sign(**byte)).count();
+        let commas = count(&|byte| matches!(byte, b',' | b';'));
+        let first = match commas {
+            3.. => Self::Commas,
+            // A number on each line, with or without a comma.
+            1 if line.len() <= LONGEST => Self::Commas,
+            0 if line.len() <= LONGEST => Self::Lines,
+            _ => Self::Blanks,
+        };
+        let pairs = (commas > 5).then_some(Self::Pairs);
+        // Several on a short line; a counter and a number.
+        let other = match first {
+            Self::Lines => (count(&|byte| byte == b' ') >= SEPARATORS).then_some(Self::Blanks),
+            Self::Commas if commas == 1 => Some(Self::Lines),
+            _ => None,
+        };
+        let others = OTHERS.into_iter().filter(|_| commas < 3);
+        let others: Vec<Self> =
+            others.filter(|sign| count(&|byte| byte == *sign) >= SEPARATORS).map(Self::Other).collect();
+        [Some(first), pairs, other].into_iter().flatten().chain(others)
+    }
+}
+
+/// How many bytes elements have in common, compared by `same`.
+fn common(elements: &[&[u8]], same: impl Fn(&[u8], usize) -> Option<u8>) -> usize {
+    let Some((first, rest)) = elements.split_first() else { return 0 };
+    (0..first.len())
+        .take_while(|at| {
+            let byte = same(first, *at);
+            byte.is_some() && rest.iter().all(|one| same(one, *at) == byte)
+        })
+        .count()
+}
+
+/// The text that begins all elements, without the digits that all numbers have in common.
+fn prefix<'b>(elements: &[&'b [u8]]) -> &'b [u8] {
+    let length = common(elements, |one, at| one.get(at).copied());
+    let mut before = elements.first().and_then(|first| first.get(..length)).unwrap_or_default();
+    while before.last().is_some_and(|byte| is_of_number(*byte)) && !before.ends_with(b"0x0") {
+        before = before.get(..before.len() - 1).unwrap_or_default();
+    }
+    before.strip_suffix(b"0").filter(|_| before.ends_with(b"0x0")).unwrap_or(before)
+}
+
+/// Elements without a counter, which grows by one from each to the next.
+fn uncounted<'b>(elements: &[&'b [u8]]) -> Option<Vec<&'b [u8]>> {
+    let mut last = None;
+    let rest = elements.iter().map(|element| {
+        let element = element.strip_prefix(b"0x").unwrap_or(element);
+        let digits = element.get(..element.iter().take(8).take_while(|byte| byte.is_ascii_hexdigit()).count())?;
+        let text = str::from_utf8(digits).ok()?;
+        let now = [10, 16].map(|radix| u32::from_str_radix(text, radix).ok());
+        let grows = last.is_none_or(|last: [Option<u32>; 2]| {
+            last.iter().zip(&now).any(|(last, now)| now.is_some() && *now == last.and_then(|last| last.checked_add(1)))
+        });
+        last = Some(now);
+        element.get(digits.len()..).filter(|rest| grows && !rest.is_empty())
+    });
+    rest.collect()
 }
 
 impl<'b> Form<'b> {
     /// Learns the form from the elements at a place.
     fn of(bytes: &'b [u8], at: usize, between: Between) -> Option<Self> {
-        let mut elements = Vec::with_capacity(LEARNED);
-        let mut end = at;
+        let mut elements: Vec<&[u8]> = Vec::with_capacity(LEARNED);
+        let (mut end, mut wordy) = (at, 0);
         while elements.len() < LEARNED {
             let (element, next) = between.next(bytes, end)?;
-            // Numbers of at most four digits, with the same text around them.
+            // Numbers of a few digits, with the same text around them.
             let first: &[u8] = elements.first().copied().unwrap_or(element);
-            if element.len().abs_diff(first.len()) > 3 || !element.iter().any(u8::is_ascii_hexdigit) {
+            if element.len().abs_diff(first.len()) > 4 || !element.iter().any(u8::is_ascii_hexdigit) {
+                return None;
+            }
+            // Of hexadecimal numbers, few have letters only. Most words have no digit.
+            wordy += usize::from(!element.iter().any(u8::is_ascii_digit));
+            if wordy > 1 + elements.len() / 2 {
                 return None;
             }
             elements.push(element);
             end = next + 1;
         }
-        let first: &[u8] = elements.first()?;
-        let common = |same: &dyn Fn(&[u8], usize) -> Option<u8>| {
-            (0..first.len())
-                .take_while(|at| {
-                    elements.iter().all(|one| same(one, *at) == same(first, *at) && same(one, *at).is_some())
-                })
-                .count()
-        };
-        let before = common(&|one, at| one.get(at).copied());
-        let after = common(&|one, at| one.get(one.len().checked_sub(at + 1)?).copied());
-        // Digits that all have belong to the numbers.
-        let mut before = first.get(..before)?;
-        while before.last().is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b'-') && !before.ends_with(b"0x0") {
-            before = before.get(..before.len() - 1)?;
+        let before = prefix(&elements);
+        let mut numbers: Vec<&[u8]> = elements.iter().filter_map(|one| one.get(before.len()..)).collect();
+        let mut counted = None;
+        // A counter is followed by other text than digits.
+        let length = numbers.first().map_or(0, |one| number_length(one));
+        if numbers
+            .iter()
+            .all(|one| one.get(number_length(one)..).is_some_and(|rest| rest.iter().any(u8::is_ascii_hexdigit)))
+            && length > 0
+            && let Some(rest) = uncounted(&numbers)
+        {
+            let middle = prefix(&rest);
+            numbers = rest.iter().filter_map(|one| one.get(middle.len()..)).collect();
+            counted = Some(middle);
         }
-        let before = before.strip_suffix(b"0").filter(|_| before.ends_with(b"0x0")).unwrap_or(before);
-        let mut after = first.get(first.len() - after.min(first.len() - before.len())..)?;
-        while after.first().is_some_and(u8::is_ascii_hexdigit) {
+        let first: &[u8] = numbers.first()?;
+        let length = common(&numbers, |one, at| one.get(one.len().checked_sub(at + 1)?).copied());
+        let mut after = first.get(first.len() - length..)?;
+        while after.first().is_some_and(|byte| is_of_number(*byte)) {
             after = after.get(1..)?;
         }
-        Some(Self { between, before, after })
+        Some(Self { between, before, counted, after })
     }
 
-    /// The digits of the next number, and where its element ends.
-    fn number<'t>(&self, bytes: &'t [u8], at: usize) -> Option<(&'t [u8], usize)> {
+    /// What follows the text before a number. The text before the first one may begin elsewhere.
+    fn after_text<'t>(&self, element: &'t [u8], is_first: bool) -> Option<&'t [u8]> {
+        let whole = Some(element).filter(|one| is_first && one.first().is_some_and(|first| is_of_number(*first)));
+        let rest = element.strip_prefix(self.before).or(whole)?;
+        let Some(middle) = self.counted else { return Some(rest) };
+        let rest = rest.strip_prefix(b"0x").unwrap_or(rest);
+        rest.get(number_length(rest)..)?.strip_prefix(middle)
+    }
+
+    /// The digits of the next number, where its element ends, and whether it is the last one.
+    fn number<'t>(&self, bytes: &'t [u8], at: usize, is_first: bool) -> Option<(&'t [u8], usize, bool)> {
         let (element, end) = self.between.next(bytes, at)?;
-        let digits = element.strip_prefix(self.before)?;
+        let rest = self.after_text(element, is_first)?;
+        let digits = rest.get(..number_length(rest))?;
         // The last number may be followed by what closes the list.
-        let digits = digits.strip_suffix(self.after).or_else(|| {
-            let length = digits.iter().take_while(|byte| byte.is_ascii_hexdigit() || **byte == b'-').count();
-            digits.get(..length)
-        })?;
-        (1..=4).contains(&digits.len()).then_some((digits, end))
+        let is_last = rest.get(digits.len()..) != Some(self.after);
+        let closes =
+            rest.get(digits.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric() || self.after.contains(byte));
+        ((1..=MOST_DIGITS).contains(&digits.len()) && (!is_last || closes)).then_some((digits, end, is_last))
     }
 
     fn value(digits: &[u8], base: Base) -> Option<u8> {
@@ -167,7 +307,17 @@ impl<'b> Form<'b> {
             Base::Decimal => 10,
             Base::Hex => 16,
             Base::Octal => 8,
+            Base::Binary => 2,
         };
+        // Letters that are hexadecimal digits as well: `0b101`, `101b`, `8'd48`.
+        let digits = match (base, digits) {
+            (Base::Binary, [b'0', b'b', rest @ ..] | [b'b' | b'B', rest @ ..] | [rest @ .., b'b' | b'B'])
+            | (Base::Decimal, [b'd' | b'D', rest @ ..] | [rest @ .., b'd' | b'D']) => rest,
+            (_, digits) => digits,
+        };
+        if (base == Base::Binary) != (digits.len() == 8) || (base != Base::Binary && digits.len() > 4) {
+            return None;
+        }
         let value = i16::from_str_radix(str::from_utf8(digits).ok()?, radix).ok()?;
         u8::try_from(value).or_else(|_| i8::try_from(value).map(i8::cast_unsigned)).ok()
     }
@@ -177,10 +327,13 @@ impl<'b> Form<'b> {
         let mut out = Zeroizing::new(Vec::new());
         let (mut next, mut last) = (at, at);
         while out.len() < most {
-            let Some((digits, end)) = self.number(bytes, next) else { break };
+            let Some((digits, end, is_last)) = self.number(bytes, next, out.is_empty()) else { break };
             let Some(value) = Self::value(digits, base) else { break };
             out.push(value);
             (next, last) = (end + 1, end);
+            if is_last {
+                break;
+            }
         }
         (out, last)
     }
@@ -200,37 +353,32 @@ impl<'b> List<'b> {
             .map_or(from, |line| from + line + 1);
         let line = bytes.get(line_start..bytes.len().min(line_start + 4 * NEAR)).unwrap_or_default();
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let commas = line.iter().filter(|byte| matches!(byte, b',' | b';')).count();
-        let between = match commas {
-            3.. => Between::Commas,
-            // A number on each line, with or without a comma.
-            0 | 1 if line.len() <= LONGEST => {
-                if commas == 1 {
-                    Between::Commas
-                } else {
-                    Between::Lines
-                }
-            }
-            _ => Between::Blanks,
-        };
-        let none = at + 4 * NEAR;
+        let floor = at.saturating_sub(BEFORE).max(from);
+        let mut none = at + 4 * NEAR;
         // From the end of the element at the place on.
         let rest = bytes.get(at..bytes.len().min(at + 2 * LONGEST)).unwrap_or_default();
-        let Some(begin) = rest.iter().position(|byte| between.ends(*byte)).map(|end| at + end + 1) else {
-            return Err(none);
-        };
-        let Some(form) = Form::of(bytes, begin, between) else { return Err(none) };
-        let floor = at.saturating_sub(BEFORE).max(from);
-        let start = form.start(bytes, begin, floor);
-        for base in [Base::Hex, Base::Decimal, Base::Octal] {
-            let (head, _) = form.decode(bytes, start, base, HEAD);
-            if head.len() >= LEAST && is_promising(&head) {
-                let (_, end) = form.decode(bytes, start, base, usize::MAX);
-                return Ok((Self { form, base, start }, end));
+        for between in Between::of(line) {
+            let mut ends =
+                rest.iter().enumerate().filter(|(_, byte)| between.ends(**byte)).map(|(end, _)| at + end + 1);
+            // Of two halves of a pair, either may come first.
+            for begin in ends.by_ref().take(if between == Between::Pairs { 2 } else { 1 }) {
+                let Some(form) = Form::of(bytes, begin, between) else { continue };
+                let start = form.start(bytes, begin, floor);
+                let is_gap = |byte: &&u8| byte.is_ascii_whitespace() || between.ends(**byte);
+                let start = start + bytes.get(start..).unwrap_or_default().iter().take_while(is_gap).count();
+                for base in [Base::Hex, Base::Decimal, Base::Octal, Base::Binary] {
+                    let (head, _) = form.decode(bytes, start, base, HEAD);
+                    if head.len() >= LEAST && is_promising(&head) {
+                        let (_, end) = form.decode(bytes, start, base, usize::MAX);
+                        return Ok((Self { form, base, start }, end));
+                    }
+                }
+                if between == Between::Commas {
+                    none = none.max(form.decode(bytes, begin, Base::Hex, usize::MAX).1);
+                }
             }
         }
-        let (numbers, end) = form.decode(bytes, begin, Base::Hex, usize::MAX);
-        Err(if numbers.is_empty() { none } else { end.max(none) })
+        Err(none)
     }
 
     pub(super) const fn start(&self) -> usize {
@@ -256,8 +404,20 @@ impl Form<'_> {
             let gap = before.iter().rev().take_while(blank).count();
             let element_end = before.len() - gap;
             let element = before.get(..element_end).unwrap_or_default();
-            let length = element.iter().rev().take(LONGEST).take_while(|byte| !self.between.ends(**byte)).count();
+            let back = |from: usize| {
+                let element = element.get(..from).unwrap_or_default();
+                element.iter().rev().take(LONGEST).take_while(|byte| !self.between.ends(**byte)).count()
+            };
+            let mut length = back(element_end);
+            if self.between == Between::Pairs && length < element_end {
+                length += 1 + back(element_end - length - 1);
+            }
             let text = element.get(element_end - length..).unwrap_or_default();
+            // A comment at the end of a line.
+            if gap > 0 && !text.is_empty() && bare(text).is_empty() {
+                start = floor + element_end - length;
+                continue;
+            }
             // What opens the list may be before its first number.
             let Some(from) = self.last_number(text).filter(|_| gap > 0) else { return start };
             start = floor + element_end - length + from;
@@ -269,29 +429,37 @@ impl Form<'_> {
 
     /// Where a number begins that ends a text: 0 if it is the whole text.
     fn last_number(&self, text: &[u8]) -> Option<usize> {
-        if !trimmed(text).ends_with(self.after) {
+        let bare = bare(text);
+        if !bare.ends_with(self.after) {
             return None;
         }
-        let bare = bare(text);
-        let is_number = |text: &[u8]| {
-            text.strip_prefix(self.before).and_then(|rest| rest.strip_suffix(self.after)).is_some_and(|digits| {
-                (1..=4).contains(&digits.len()) && digits.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+        let is_number_of = |text: &[u8], is_first: bool| {
+            let rest = self.after_text(text, is_first).and_then(|rest| rest.strip_suffix(self.after));
+            rest.is_some_and(|digits| {
+                (1..=MOST_DIGITS).contains(&digits.len()) && number_length(digits) == digits.len()
             })
         };
-        if is_number(bare) {
+        if is_number_of(bare, false) {
             return Some(0);
         }
         (1..text.len()).find(|from| {
-            let is_border = text.get(from - 1).is_some_and(|byte| b"[({=: \t\n".contains(byte));
+            let last = text.get(from - 1).copied().unwrap_or_default();
+            let is_border = b"[({=: \t\n\"'`<>|!+".contains(&last);
             let rest = text.get(*from..).filter(|rest| rest.first().is_some_and(|first| !first.is_ascii_whitespace()));
-            is_border && rest.is_some_and(|rest| is_number(trimmed(rest)))
+            // Of the text before the numbers, the end at least.
+            let is_cut = self.before.last() == Some(&last);
+            is_border && rest.is_some_and(|rest| is_number_of(trimmed(rest), is_cut))
         })
     }
 }
 
-/// Whether bytes begin like a key or a stream.
-fn is_promising(head: &[u8]) -> bool {
+/// Whether bytes begin like a key, a stream or text.
+pub(super) fn is_promising(head: &[u8]) -> bool {
     let is_der = matches!(head, [0x30, 0x82, _, _, 2 | 0x30, ..] | [0x30, 0x81, _, 2 | 0x30, ..])
         || matches!(head, [0x30, 0x2e..=0x7f, 2, 1, ..] | [0x30, 0x80, 2 | 0x30, ..]);
-    is_der || memchr::memmem::find(head, b"-----BEGIN ").is_some() || is_stream(head) || starts_zlib(head)
+    is_der
+        || memchr::memmem::find(head, b"-----BEGIN ").is_some()
+        || is_text(head)
+        || is_stream(head)
+        || starts_zlib(head)
 }

@@ -38,13 +38,21 @@ static ABOUT: About = About {
     references: &["RFC 7517", "RFC 7518 6", "RFC 8037", "RFC 8812", "CWE-321"],
 };
 
-/// How the name ends, and its letters if one of them is escaped (`"k\u0074y"`).
-const ANCHORS: [Anchor; 7] = [
+/// How the name ends, its letters if one of them is escaped (`"k\u0074y"`), and its capital forms.
+const ANCHORS: [Anchor; 15] = [
     Anchor::anywhere(b"kty\""),
     Anchor::anywhere(b"kty\\"),
     Anchor::anywhere(b"kty'"),
     Anchor::anywhere(b"kty:"),
     Anchor::anywhere(b"kty "),
+    Anchor::anywhere(b"kty="),
+    Anchor::anywhere(b"kty>"),
+    Anchor::anywhere(b"kty<"),
+    Anchor::anywhere(b"kty,"),
+    Anchor::anywhere(b"kty\t"),
+    Anchor::anywhere(b"kty("),
+    Anchor::anywhere(b"Kty"),
+    Anchor::anywhere(b"KTY"),
     Anchor::anywhere(b"u006"),
     Anchor::anywhere(b"u007"),
 ];

@@ -21,7 +21,7 @@ static ABOUT: About = About {
     id: "legacy_pem",
     title: "Encrypted private key (legacy PEM encryption)",
     detects: "PEM private keys with Proc-Type: 4,ENCRYPTED and a DEK-Info header that names a cipher and an IV, whose \
-              body consists of whole blocks of that cipher.",
+              body consists of whole blocks of that cipher. An unknown cipher is reported as such; its key stays locked.",
     blind_to: "The public half is inside the ciphertext: until it is opened, the key is identified by a digest of the \
                ciphertext.",
     respond: "Treat the key as readable: the password is hashed once with MD5, so a graphics card tries billions a \
@@ -43,9 +43,14 @@ impl Detector for LegacyPem {
         let Some(info) = armor.header("DEK-Info") else { return Ok(()) };
         let (cipher, iv) = info.split_once(',').unwrap_or((info, ""));
         let cipher = cipher.to_ascii_uppercase();
-        let (iv_bytes, block) = sizes(&cipher).ok_or(Malformed::new("DEK-Info cipher", hit.at))?;
         let iv = iv.trim_end();
-        if !iv.bytes().all(|b| b.is_ascii_hexdigit()) || iv.len() != 2 * iv_bytes {
+        // A cipher that no list here has: locked, of unknown blocks.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let unknown = (cipher.len() > 2 && cipher.bytes().all(is_name)).then_some((iv.len() / 2, 1));
+        let known = sizes(&cipher);
+        let (iv_bytes, block) = known.or(unknown).ok_or(Malformed::new("DEK-Info cipher", hit.at))?;
+        if !iv.bytes().all(|b| b.is_ascii_hexdigit()) || iv.len() != 2 * iv_bytes || (known.is_none() && iv.len() < 16)
+        {
             return Err(Malformed::new("DEK-Info IV", hit.at));
         }
         // Without the END line, a body can contain a few extra digits.
@@ -54,7 +59,10 @@ impl Detector for LegacyPem {
         }
         let whole = armor.body.get(..armor.body.len() / block * block).unwrap_or_default();
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Pem, armor.span.clone());
-        let detail = format!("{cipher}, key from one MD5 of the password");
+        let detail = match known {
+            Some(_) => format!("{cipher}, key from one MD5 of the password"),
+            None => "an unknown cipher".to_owned(),
+        };
         material.protection = Some(Protection::new(ProtectionState::Weak, detail));
         material.identity = Some(carrier::opaque(whole));
         material.locked = Some(Locked::new(&[cipher.as_bytes(), b",", iv.as_bytes(), b"\n", whole].concat()));

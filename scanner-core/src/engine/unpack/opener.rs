@@ -17,6 +17,7 @@ use crate::error::{Gap, Reason};
 use crate::read_at::{Cursor, ReadAt};
 use crate::run::Run;
 use crate::seam::{Feed, Inside, Looked, Member, Packed, Sink, Unopenable};
+use crate::source::name;
 use crate::source::stream::{AHEAD, CORE};
 
 /// Memory of a window over a member, in bytes.
@@ -241,6 +242,10 @@ impl Inside for Opener<'_> {
         }
         self.members += 1;
         self.level.allowance.entry();
+        if name::may_hold_key(member.name) {
+            let mut named = member.name;
+            self.looked |= search_aside(self.level, &name::origin(&self.inside(member)), 0, &mut named);
+        }
         self.feed(member, content, false)
     }
 
