@@ -116,7 +116,10 @@ pub fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let text = bytes.get(start..limit).unwrap_or_default();
     let mut body = Body::new(text, prefix(bytes, at));
     body.read();
-    let safe = Some(()).filter(|()| matches!(text.get(body.at), Some(b'-' | b'_'))).and_then(|()| url_safe(text));
+    // Digits that the first reading did not reach: a dash that only precedes the END line is decoration.
+    let left = text.get(body.at..).filter(|left| left.starts_with(b"-") || left.starts_with(b"_")).unwrap_or_default();
+    let left = left.get(..memchr::memmem::find(left, END).unwrap_or_default()).unwrap_or_default();
+    let safe = if left.iter().any(u8::is_ascii_alphanumeric) { url_safe(text) } else { None };
     let end = start + safe.as_ref().map_or(body.at, |(_, end)| *end);
     let (span_end, end_seen) = find_end(bytes, end, label);
     let digits = start + body.first.unwrap_or(body.at)..end;
