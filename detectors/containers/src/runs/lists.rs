@@ -357,7 +357,7 @@ impl<'b> List<'b> {
         let mut none = at + 4 * NEAR;
         // From the end of the element at the place on.
         let rest = bytes.get(at..bytes.len().min(at + 2 * LONGEST)).unwrap_or_default();
-        for between in Between::of(line) {
+        for (number, between) in Between::of(line).enumerate() {
             let mut ends =
                 rest.iter().enumerate().filter(|(_, byte)| between.ends(**byte)).map(|(end, _)| at + end + 1);
             // Of two halves of a pair, either may come first.
@@ -373,7 +373,7 @@ impl<'b> List<'b> {
                         return Ok((Self { form, base, start }, end));
                     }
                 }
-                if between == Between::Commas {
+                if number == 0 {
                     none = none.max(form.decode(bytes, begin, Base::Hex, usize::MAX).1);
                 }
             }
