@@ -2,6 +2,7 @@
 //!
 //! Pure functions over the [`Estate`]; integers only; every point added or subtracted is recorded in a ledger.
 
+mod around;
 mod classify;
 pub mod estate;
 mod evidence;

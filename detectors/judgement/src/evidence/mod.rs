@@ -29,6 +29,7 @@ pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tabl
     public::weigh(key, tables, &mut ledger);
     certificate::weigh(key, tables, &mut ledger);
     file::weigh(key, estate, tables, &mut ledger);
+    ledger.extend(estate.around.get().and_then(|around| around.get(&key.name)).cloned());
     let believed: BTreeSet<String> =
         ledger.iter().filter(|item| item.weight > 0).map(|item| item.role.clone()).collect();
     ledger.retain(|item| item.weight >= 0 || believed.contains(&item.role));

@@ -23,6 +23,7 @@ use keyradius_core::seam::UsageHints;
 
 use super::REFERENCES;
 use super::text::Text;
+use super::topic;
 use code::Code;
 use language::Language;
 pub(crate) use rules::SOURCES;
@@ -47,6 +48,7 @@ pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
     if !passes {
         return;
     }
+    topic::read_keys(blob, true, out);
     let Some(text) = Text::of(blob.bytes) else { return };
     let hits: BTreeSet<usize> = SOURCES.find(text.str()).collect();
     if hits.is_empty() {
