@@ -23,7 +23,7 @@ const PROBABLE: i32 = 60;
 const POSSIBLE: i32 = 30;
 const HINT: i32 = 10;
 /// Groups of evidence from the surroundings of a key: what texts around it are about, and what other keys are for.
-const WEAK: [&str; 2] = ["topic", "beside"];
+const WEAK: [&str; 3] = ["topic", "beside", "described"];
 /// Most points of a role, whatever the evidence.
 const CAP: i32 = 200;
 

@@ -122,7 +122,10 @@ impl Topics {
             let first = text.get(found.start()).copied().unwrap_or(b' ');
             // `useJwt` begins a word with its capital.
             let begins = !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && first.is_ascii_uppercase());
+            // An address is not about TLS.
+            let address = text.get(found.end()..).is_some_and(|rest| rest.starts_with(b"://"));
             if begins
+                && !address
                 && let Some(count) =
                     self.of_word.get(found.pattern().as_usize()).and_then(|topic| counts.get_mut(*topic))
             {
@@ -297,6 +300,7 @@ mod tests {
         for (path, text, expected) in [
             ("README.md", "# acme-jwt\n\nSigns JSON Web Tokens.".to_owned(), &[("token_issuer", "", 12)][..]),
             ("README.md", "# acme\n\nA small library.".to_owned(), &[]),
+            ("README.md", "# acme\n\nSee https://acme.example".to_owned(), &[]),
             ("package.json", r#"{"name": "x", "description": "SFTP for all"}"#.to_owned(), &[("ssh_user", "", 12)]),
             ("a_test.go", format!("package dkim\nconst k = `{begin}`"), &[("email_dkim", "", 20)]),
             ("a.py", format!("CLIENT = ssl_key('''{begin}''')"), &[("tls_client", "", 20)]),

@@ -3,7 +3,7 @@
 use keyradius_core::blob::Origin;
 
 use super::super::Evidence;
-use super::super::estate::KeyGroup;
+use super::super::estate::{Confidence, KeyGroup};
 use super::super::known::Known;
 use super::super::tables::Tables;
 use super::certificate::without_place;
@@ -41,7 +41,11 @@ pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, tables: &Tables, ledg
         let Some(reference) = used.reference() else { continue };
         let place = locator(&used.reference.origin, used.reference.line);
         let text = format!("{}, {}", reference.text, used.sure.text());
-        let group = if used.is_topic() { "topic" } else { "build" };
+        let group = match used.sure {
+            Confidence::Described => "described",
+            _ if used.is_topic() => "topic",
+            _ => "build",
+        };
         add(&reference.role, used.weight(), group, place, text);
     }
     let root = key.certificates().any(|facts| facts.self_issued);

@@ -30,6 +30,13 @@ pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tabl
     certificate::weigh(key, tables, &mut ledger);
     file::weigh(key, estate, tables, &mut ledger);
     ledger.extend(estate.around.get().and_then(|around| around.get(&key.name)).cloned());
+    // A description of the whole directory counts only for keys that nothing else speaks of.
+    let other = |item: &Evidence| {
+        item.weight > 0 && !matches!(item.group.as_str(), "described" | "certificate" | "container" | "beside")
+    };
+    if ledger.iter().any(other) {
+        ledger.retain(|item| item.group != "described");
+    }
     let believed: BTreeSet<String> =
         ledger.iter().filter(|item| item.weight > 0).map(|item| item.role.clone()).collect();
     ledger.retain(|item| item.weight >= 0 || believed.contains(&item.role));
