@@ -178,7 +178,7 @@ mod tests {
             (&["a/ssh_host_rsa_key", "b/x"], "unknown 0"),
             (&["a/ssh_host_rsa_key", "a/b/c/d/e/f/x"], "unknown 0"),
             (&["a/ssh_host_rsa_key", "a/localhost-key.pem", "a/x"], "unknown 0"),
-            (&["a/localhost-key.pem", "a/rootca.x"], "ca_root_private 26"),
+            (&["a/localhost-key.pem", "a/root.x"], "ca_root_private 16"),
             (&["a/x"], "unknown 0"),
         ] {
             assert_eq!(role(paths), expected, "{paths:?}");
