@@ -1,5 +1,5 @@
 //! What the keys around a key of unknown purpose are for: those in its file, in its directory, then in the directories
-//! above, up to the start of the scan. A weak hint: whoever keeps ten keys for SSH in a directory keeps no other one there.
+//! above, up to the start of the scan. A weak hint: a directory of ten keys for SSH seldom contains another kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

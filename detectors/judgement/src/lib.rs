@@ -4,6 +4,7 @@
 
 mod around;
 mod classify;
+mod descriptions;
 pub mod estate;
 mod evidence;
 mod globs;

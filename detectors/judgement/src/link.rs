@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use keyradius_core::material::{Name, Occurrence, Reference};
 
+use super::descriptions;
 use super::estate::{Confidence, Estate, KeyGroup, Use};
 
 /// File names that identify nothing: many projects have a file of this name.
@@ -279,7 +280,7 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
         return;
     }
     let places = Places::of(&estate.keys);
-    let (descriptions, references): (Vec<_>, Vec<_>) = references.into_iter().partition(describes);
+    let (described, references): (Vec<_>, Vec<_>) = references.into_iter().partition(descriptions::is_description);
     let share = (MAX_USES / estate.keys.len()).max(MIN_USES);
     for line in references.into_iter().map(Arc::new) {
         let Some(reference) = line.material.reference.as_deref() else { continue };
@@ -292,41 +293,13 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
             }
         }
     }
-    let descriptions = by_directory(descriptions);
+    let by_directory = descriptions::by_directory(described);
     for key in &mut estate.keys {
-        let described = key.private.first().and_then(|place| nearest_description(&descriptions, place));
+        let described = key.private.first().and_then(|place| descriptions::nearest(&by_directory, place));
         key.uses.extend(described.map(|line| Use { reference: Arc::clone(line), sure: Confidence::Described }));
         last_versions(&mut key.uses);
         strongest(&mut key.uses, share);
     }
-}
-
-/// Whether a reference concerns every key below its directory.
-fn describes(reference: &Occurrence) -> bool {
-    reference.material.reference.as_deref().is_some_and(|reference| reference.tool == "topic-place")
-}
-
-/// The description of each directory: of two that differ, the first one by name.
-fn by_directory(descriptions: Vec<Occurrence>) -> BTreeMap<PathBuf, Arc<Occurrence>> {
-    let mut all: BTreeMap<PathBuf, Arc<Occurrence>> = BTreeMap::new();
-    for line in descriptions {
-        let path = line.origin.location().into_owned();
-        let Some(directory) = path.parent() else { continue };
-        all.entry(directory.to_owned()).or_insert_with(|| Arc::new(line));
-    }
-    all
-}
-
-/// The description of the nearest directory around a place.
-fn nearest_description<'a>(
-    all: &'a BTreeMap<PathBuf, Arc<Occurrence>>,
-    place: &Occurrence,
-) -> Option<&'a Arc<Occurrence>> {
-    if all.is_empty() {
-        return None;
-    }
-    let location = place.origin.location();
-    location.ancestors().skip(1).find_map(|directory| all.get(directory))
 }
 
 /// Of the versions of a file in a history, keeps the uses in one: that of the work tree or of HEAD, otherwise the last one
