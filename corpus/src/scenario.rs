@@ -9,7 +9,7 @@ use keyradius_core::engine::Progress;
 use keyradius_core::source::fs::Tree;
 use keyradius_detectors::Judging;
 use keyradius_git::Repositories;
-use keyradius_judgement::{Finding, KnownKeys};
+use keyradius_judgement::{Band, Finding, KnownKeys};
 use serde::Deserialize;
 
 use crate::pack;
@@ -225,7 +225,9 @@ fn compare(expected: &Expected, finding: &Finding, root: &Path, fault: &mut dyn 
     let roles: Vec<&str> = finding.roles.iter().map(|role| role.role.as_str()).collect();
     let met = |role: &String| role.split('|').any(|one| roles.contains(&one));
     let said = || finding.roles.iter().map(|r| format!("{} {}", r.role, r.score)).collect::<Vec<_>>().join(", ");
-    if !expected.roles.iter().all(met) || expected.not_roles.iter().any(|role| roles.contains(&role.as_str())) {
+    // A hint asserts nothing.
+    let asserted = |role: &String| finding.roles.iter().any(|score| score.role == *role && score.band > Band::Hint);
+    if !expected.roles.iter().all(met) || expected.not_roles.iter().any(asserted) {
         fault(Aspect::Role, format!("{} and not {:?}, but {}", expected.roles.join(", "), expected.not_roles, said()));
     }
     if !expected.tier.is_empty() && expected.tier != finding.tier.id() {

@@ -11,6 +11,9 @@ const TABLE: &str = "data/usage.toml";
 /// The calls of programming languages.
 const SOURCE: &str = "data/source.toml";
 
+/// Words that say what a text is about.
+const TOPICS: &str = "data/topics.toml";
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     println!("cargo::rerun-if-changed={TABLE}");
@@ -26,5 +29,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gate = read.remove("gate").ok_or(format!("{SOURCE}: no gate"))?;
     fs::write(Path::new(&out).join("gate.json"), serde_json::to_string(&gate)?)?;
     fs::write(Path::new(&out).join("source.json"), serde_json::to_string(&read)?)?;
+    println!("cargo::rerun-if-changed={TOPICS}");
+    let text = fs::read_to_string(TOPICS).map_err(|error| format!("{TOPICS}: {error}"))?;
+    let read: toml::Table = toml::from_str(&text).map_err(|error| format!("{TOPICS}: {error}"))?;
+    fs::write(Path::new(&out).join("topics.json"), serde_json::to_string(&read)?)?;
     Ok(())
 }

@@ -54,7 +54,7 @@ pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowa
             label: known.label.clone().into(),
             source: known.source.clone().into(),
         }),
-        used_by: finding.uses.iter().filter(|used| !used.makes()).filter_map(used_by).collect(),
+        used_by: finding.uses.iter().filter(|used| !used.makes() && !used.is_topic()).filter_map(used_by).collect(),
         links: links(finding),
         exposure: None,
         playbook: playbook_of(finding).to_owned().into(),

@@ -1,7 +1,7 @@
 //! Turns evidence into findings: a pure function, integers only.
 //!
 //! Per role and group, the strongest item counts; groups add up, capped at 200. Roles of 60 points or more are
-//! asserted. If there is no such role, the best one of 30 or more is asserted with its lower band; otherwise `unknown`.
+//! asserted. If there is no such role, the best one is asserted with its lower band; without any evidence `unknown`.
 //! A generic role, which only says what any key of its format can do, gives way to a special one. The tier is that of
 //! the widest asserted role. The severity follows from the tier and from how the key is kept (`severity.rs`). Every
 //! step is recorded in a ledger that adds up.
@@ -16,12 +16,14 @@ use super::known::{Class, Known};
 use super::subject::{Facts, Judge};
 use super::tables::Expiry;
 use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier};
-use super::{evidence, posture, rank, severity, test_key};
+use super::{around, evidence, posture, rank, severity, test_key};
 
 /// Fewest points of an asserted role.
 const PROBABLE: i32 = 60;
 const POSSIBLE: i32 = 30;
 const HINT: i32 = 10;
+/// Groups of evidence from the surroundings of a key: what texts around it are about, and what other keys are for.
+const WEAK: [&str; 3] = ["topic", "beside", "described"];
 /// Most points of a role, whatever the evidence.
 const CAP: i32 = 200;
 
@@ -29,8 +31,11 @@ const CAP: i32 = 200;
 #[cfg(test)]
 pub(crate) fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
     let distrusted = distrusted(estate, judge);
+    let mut findings: Vec<Finding> = keys(estate, &distrusted).map(|key| finding(key, estate, judge)).collect();
+    again(&mut findings, estate, judge, |finding| finding);
+    let groups = keys(estate, &distrusted);
     let mut findings: Vec<Finding> =
-        keys(estate, &distrusted).map(|key| finding(key, estate, judge).with(key.clone())).collect();
+        findings.into_iter().zip(groups).map(|(finding, key)| finding.with(key.clone())).collect();
     rank::rank(&mut findings);
     findings
 }
@@ -45,6 +50,7 @@ pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec
     let mut findings = Vec::with_capacity(keys(estate, &distrusted).count());
     let lean = |finding| Finding { evidence: Vec::new(), hypotheses: Vec::new(), ..finding };
     findings.extend(keys(estate, &distrusted).map(|key| lean(finding(key, estate, judge))));
+    again(&mut findings, estate, judge, lean);
     let public = std::mem::take(&mut estate.public).into_iter().zip(distrusted);
     let (public, others): (Vec<_>, Vec<_>) = public.partition(|(_, is_distrusted)| *is_distrusted);
     let keys = std::mem::take(&mut estate.keys).into_iter().chain(public.into_iter().map(|(key, _)| key));
@@ -57,6 +63,19 @@ pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec
     }
     rank::rank(&mut findings);
     (findings, others.into_iter().map(|(key, _)| key).collect())
+}
+
+/// Judges keys of unknown purpose again, by what the keys around them are for. The findings are in the order of the keys.
+fn again(findings: &mut [Finding], estate: &Estate, judge: Judge<'_>, lean: impl Fn(Finding) -> Finding) {
+    let around = estate.around.get_or_init(|| around::of(estate, findings));
+    if around.is_empty() {
+        return;
+    }
+    for (result, key) in findings.iter_mut().zip(&estate.keys) {
+        if around.contains_key(&key.name) {
+            *result = lean(finding(key, estate, judge));
+        }
+    }
 }
 
 /// The evidence and the weaker hypotheses of a finding of [`classify_all`], from the same estate and tables. Everything
@@ -73,7 +92,7 @@ pub fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evide
     let same_name = finding.same_name.clone();
     let key = KeyGroup { name, public, private, related, uses, issued, same_name };
     let ledger = evidence::weigh(&key, finding.known.as_ref(), estate, tables);
-    let (_, hypotheses) = assert_roles(scores(&ledger, tables), tables);
+    let (_, hypotheses) = assert_roles(scores(&ledger, tables), &ledger, tables);
     (ledger, hypotheses)
 }
 
@@ -111,7 +130,7 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
     let mut ledger = evidence::weigh(key, known.as_ref(), estate, tables);
     ledger.shrink_to_fit();
     let scores = scores(&ledger, tables);
-    let (mut roles, mut hypotheses) = assert_roles(scores, tables);
+    let (mut roles, mut hypotheses) = assert_roles(scores, &ledger, tables);
     roles.shrink_to_fit();
     hypotheses.shrink_to_fit();
     let tier = roles.iter().map(|r| r.tier).min().unwrap_or(Tier::T3);
@@ -256,12 +275,15 @@ fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
             *widest = tier.min(*widest);
         }
     }
-    let mut sums: BTreeMap<&str, i32> = BTreeMap::new();
-    for ((role, _), weight) in strongest.into_iter().chain(against) {
-        *sums.entry(role).or_default() += weight;
+    let mut sums: BTreeMap<&str, (i32, i32)> = BTreeMap::new();
+    for ((role, group), weight) in strongest.into_iter().chain(against) {
+        let (firm, weak) = sums.entry(role).or_default();
+        *if WEAK.contains(&group) { weak } else { firm } += weight;
     }
     sums.into_iter()
-        .filter_map(|(role, sum)| {
+        .filter_map(|(role, (firm, weak))| {
+            // What surrounds a key makes no role probable.
+            let sum = if firm < PROBABLE { (firm + weak).min(PROBABLE - 1) } else { firm };
             let score = sum.min(CAP);
             let band = match score {
                 100.. => Band::Proven,
@@ -277,8 +299,14 @@ fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
         .collect()
 }
 
+/// Whether a hint may be the only reason for a role. What tools write into every certificate may not.
+fn is_headline(role: &str, ledger: &[Evidence]) -> bool {
+    let silent = |item: &&Evidence| matches!(item.group.as_str(), "certificate" | "container");
+    ledger.iter().any(|item| item.role == role && item.weight > 0 && !silent(&item))
+}
+
 /// Splits scores into asserted roles (widest tier first) and weaker hypotheses.
-fn assert_roles(mut scores: Vec<RoleScore>, tables: &Tables) -> (Vec<RoleScore>, Vec<RoleScore>) {
+fn assert_roles(mut scores: Vec<RoleScore>, ledger: &[Evidence], tables: &Tables) -> (Vec<RoleScore>, Vec<RoleScore>) {
     let generic = |score: &RoleScore| tables.role(&score.role).is_some_and(|role| role.generic);
     scores.sort_by(|a, b| (a.tier, -a.score, &a.role).cmp(&(b.tier, -b.score, &b.role)));
     let (mut asserted, mut weaker): (Vec<_>, Vec<_>) = scores.into_iter().partition(|s| s.band >= Band::Probable);
@@ -286,8 +314,9 @@ fn assert_roles(mut scores: Vec<RoleScore>, tables: &Tables) -> (Vec<RoleScore>,
         asserted.retain(|score| !generic(score));
     }
     if asserted.is_empty() {
-        let best = weaker.iter().map(|s| s.score).max().filter(|&score| score >= POSSIBLE);
-        let position = best.and_then(|best| weaker.iter().position(|s| s.score == best));
+        let eligible = |s: &RoleScore| s.band > Band::Hint || is_headline(&s.role, ledger);
+        let best = weaker.iter().filter(|s| eligible(s)).map(|s| s.score).max();
+        let position = best.and_then(|best| weaker.iter().position(|s| s.score == best && eligible(s)));
         asserted.push(match position {
             Some(position) => weaker.remove(position),
             None => RoleScore {
@@ -351,7 +380,7 @@ mod tests {
     fn roles(items: &[(&str, &str, i32)]) -> (Scores, Scores) {
         let ledger: Vec<_> = items.iter().map(|&(r, g, w)| item(r, g, w)).collect();
         let tables = Tables::built_in();
-        let (asserted, weaker) = assert_roles(scores(&ledger, &tables), &tables);
+        let (asserted, weaker) = assert_roles(scores(&ledger, &tables), &ledger, &tables);
         let plain = |list: Vec<RoleScore>| list.into_iter().map(|s| (s.role, s.score)).collect();
         (plain(asserted), plain(weaker))
     }
@@ -373,7 +402,7 @@ mod tests {
     #[test]
     fn without_evidence_the_role_is_unknown() {
         assert_eq!(roles(&[]).0, [("unknown".to_owned(), 0)]);
-        assert_eq!(roles(&[("tsa", "path", 10)]).0, [("unknown".to_owned(), 0)]);
+        assert_eq!(roles(&[("tsa", "path", 10)]).0, [("tsa".to_owned(), 10)]);
         assert_eq!(roles(&[("tsa", "path", 30)]).0, [("tsa".to_owned(), 30)]);
         assert_eq!(roles(&[("tsa", "path", 30), ("tsa", "certificate", -60)]).0, [("unknown".to_owned(), 0)]);
     }

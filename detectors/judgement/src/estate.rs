@@ -1,10 +1,12 @@
 //! All materials of a run, joined by key.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use keyradius_core::material::{CertFacts, Occurrence, PublicHalf, Reference};
 
+use super::Evidence;
 use super::siblings::Siblings;
 
 /// Identity by which materials are joined into one key.
@@ -80,6 +82,11 @@ impl Use {
         self.reference().is_some_and(|reference| reference.tool.starts_with("makes-"))
     }
 
+    /// Whether the line only says what a text is about that contains, names or describes the key: a weak hint.
+    pub fn is_topic(&self) -> bool {
+        self.reference().is_some_and(|reference| reference.tool.starts_with("topic"))
+    }
+
     /// Points that the use gives to the role, capped by the confidence of the link.
     pub fn weight(&self) -> i32 {
         self.reference().map_or(0, |reference| reference.weight.min(self.sure.most()))
@@ -104,6 +111,8 @@ pub enum Confidence {
     Alias,
     /// A file with this name exists somewhere in the run.
     FileName,
+    /// The file describes the directory that the key is in.
+    Described,
 }
 
 impl Confidence {
@@ -111,7 +120,7 @@ impl Confidence {
     const fn most(self) -> i32 {
         match self {
             Self::Here | Self::Path | Self::Digits | Self::End => 60,
-            Self::Alias | Self::FileName => 30,
+            Self::Alias | Self::FileName | Self::Described => 30,
         }
     }
 
@@ -124,6 +133,7 @@ impl Confidence {
             Self::End => "by the end of its path",
             Self::Alias => "by its alias",
             Self::FileName => "by its file name alone",
+            Self::Described => "above the key",
         }
     }
 }
@@ -143,6 +153,8 @@ pub struct Estate {
     pub(super) roots: Vec<PathBuf>,
     /// Files by directory; computed at first use.
     pub(super) beside: OnceLock<Siblings>,
+    /// What the keys around keys of unknown purpose are for; computed once all others were judged.
+    pub(super) around: OnceLock<BTreeMap<KeyName, Evidence>>,
 }
 
 impl Estate {
@@ -160,6 +172,12 @@ impl Estate {
     pub fn below(mut self, roots: &[PathBuf]) -> Self {
         self.roots = roots.to_vec();
         self
+    }
+
+    /// The path where the scan that found this path began.
+    pub(super) fn root(&self, path: &Path) -> Option<&Path> {
+        let around = self.roots.iter().filter(|root| path.starts_with(root));
+        around.max_by_key(|root| root.as_os_str().len()).map(PathBuf::as_path)
     }
 
     /// The part of a path that may count as evidence. Of an absolute path, the part below the start of the scan,

@@ -2,7 +2,9 @@
 //!
 //! Pure functions over the [`Estate`]; integers only; every point added or subtracted is recorded in a ledger.
 
+mod around;
 mod classify;
+mod descriptions;
 pub mod estate;
 mod evidence;
 mod globs;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use keyradius_core::material::{Name, Occurrence, Reference};
 
+use super::descriptions;
 use super::estate::{Confidence, Estate, KeyGroup, Use};
 
 /// File names that identify nothing: many projects have a file of this name.
@@ -279,6 +280,7 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
         return;
     }
     let places = Places::of(&estate.keys);
+    let (described, references): (Vec<_>, Vec<_>) = references.into_iter().partition(descriptions::is_description);
     let share = (MAX_USES / estate.keys.len()).max(MIN_USES);
     for line in references.into_iter().map(Arc::new) {
         let Some(reference) = line.material.reference.as_deref() else { continue };
@@ -291,7 +293,10 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
             }
         }
     }
+    let by_directory = descriptions::by_directory(described);
     for key in &mut estate.keys {
+        let described = key.private.first().and_then(|place| descriptions::nearest(&by_directory, place));
+        key.uses.extend(described.map(|line| Use { reference: Arc::clone(line), sure: Confidence::Described }));
         last_versions(&mut key.uses);
         strongest(&mut key.uses, share);
     }

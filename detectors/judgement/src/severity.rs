@@ -5,7 +5,7 @@ use keyradius_core::material::{Material, Proof, ProtectionState, Reach, Remark};
 use super::known::Class;
 use super::subject::Facts;
 use super::tables::Expiry;
-use super::{Band, Finding, Modifier, RuleHit, Tier, Word, rank, test_key};
+use super::{Band, Finding, Modifier, RuleHit, Tier, Word, rank, subject, test_key};
 
 /// Base severity of a tier in tenths, and the minimum after everything that lowers it.
 const fn base(tier: Tier) -> (i32, i32) {
@@ -96,8 +96,10 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit], for_tests: bool) -
         add_by(Word::Key, 5, "weak: it can be attacked without the file");
     }
     // A test that uses its own fixture is another place for tests.
-    let users = key.uses.iter().map(|used| &*used.reference).chain(&key.issued);
-    let places = key.private.iter().chain(&key.related).chain(users);
+    let users = key.uses.iter().filter(|used| !used.is_topic()).map(|used| &*used.reference).chain(&key.issued);
+    // A copy of the certificate elsewhere trusts nothing by itself; a keystore that contains it does.
+    let trusts = key.related.iter().filter(|place| key.private.is_empty() || subject::is_trust(place));
+    let places = key.private.iter().chain(trusts).chain(users);
     let published = test_key::is_published(facts);
     let lost = facts.known.is_some() && !published;
     let tested = places.into_iter().all(|place| facts.is_for_tests(place)) && !lost;
@@ -116,7 +118,7 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit], for_tests: bool) -
         (start, "a published test key that something trusts: as bad as the tier")
     } else {
         // One medium piece of evidence is not enough for the top of the list.
-        let possible = facts.roles.iter().all(|role| role.band == Band::Possible);
+        let possible = facts.roles.iter().all(|role| role.band <= Band::Possible && role.role != "unknown");
         let (most, why) = if possible {
             (POSSIBLE, "the role is only possible: at most 6.9 without stronger evidence")
         } else {

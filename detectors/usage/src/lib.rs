@@ -8,7 +8,8 @@
 //! them, `variables` what the file itself sets, `value` names and passwords, `scope` blocks of settings, `command`,
 //! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key recognised by its file name alone,
 //! `settings` the settings of one key, `need` the file around it, `mounts` paths inside containers, `ipsec` the file
-//! `ipsec.secrets`, `read` a whole file, `finds` the result, `source` programs and the calls in them.
+//! `ipsec.secrets`, `read` a whole file, `finds` the result, `source` programs and the calls in them, `topic` what
+//! texts are about.
 
 mod assignment;
 mod command;
@@ -27,6 +28,7 @@ mod statement;
 mod step;
 mod tables;
 mod text;
+mod topic;
 mod value;
 mod variables;
 mod word;
@@ -53,7 +55,7 @@ pub struct Usage;
 impl UsageReader for Usage {
     fn wants(&self, path: &Path) -> bool {
         // Sources first: most files are sources, and their extension is cheaper than the tables of names.
-        source::wants(path) || self.takes_passwords(path)
+        source::wants(path) || self.takes_passwords(path) || topic::describes(path)
     }
 
     fn takes_passwords(&self, path: &Path) -> bool {
@@ -64,6 +66,12 @@ impl UsageReader for Usage {
         let path = blob.origin.location();
         if master_key::wants(&path) {
             master_key::read(blob, out);
+        }
+        if topic::describes(&path) {
+            topic::read_description(blob, out);
+        }
+        if !source::wants(&path) {
+            topic::read_keys(blob, false, out);
         }
         if ipsec::wants(&path) {
             ipsec::read(blob, &TABLES.password, out);

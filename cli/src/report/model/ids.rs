@@ -66,7 +66,7 @@ ids! {
     Class, "class of a known key", id: PublicTest VendorTest LeakedProduct Listed;
     Grade, "grade", id: Note Weak Severe;
     How, "how", id: Empty WellKnown Found;
-    Confidence, "how", text: Here Path Digits End Alias FileName;
+    Confidence, "how", text: Here Path Digits End Alias FileName Described;
     Reach, "reach", id: Refs Stash Reflog Index Unreachable;
     oid::Kind, "kind of an object", id: Commit Tree Blob Tag;
     oid::Format, "object_format", id: Sha1 Sha256;

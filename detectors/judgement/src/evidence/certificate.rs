@@ -101,6 +101,7 @@ impl<'a> View<'a> {
             && self.key_usage(rule)
             && is(rule.name_constrained, facts.extensions.iter().any(|oid| oid == NAME_CONSTRAINTS))
             && is(rule.serial_negative, is_negative(&facts.serial))
+            && rule.host.is_none_or(|wanted| wanted == names_host(&facts.subject))
             && rule.years.is_none_or(|years| facts.not_after.saturating_sub(facts.not_before) >= years * YEAR)
             && (rule.subject.is_empty() || self.subject.has_any(&rule.subject))
             && (rule.issuer.is_empty() || self.issuer.has_any(&rule.issuer))
@@ -118,7 +119,7 @@ impl<'a> View<'a> {
 }
 
 /// A name without country, state and locality: `ST=CA` is California and not an authority.
-fn without_place(name: &str) -> String {
+pub(super) fn without_place(name: &str) -> String {
     let is_place = |part: &&str| ["C=", "ST=", "S=", "L="].iter().any(|kind| part.starts_with(kind));
     name.split(", ").filter(|part| !is_place(part)).collect::<Vec<_>>().join(", ")
 }
@@ -136,6 +137,16 @@ fn lists(wanted: &[Oid], list: &[String]) -> bool {
 fn excludes(unwanted: &[Oid], list: &[String]) -> bool {
     let any = || list.iter().any(|oid| oid == ANY_PURPOSE);
     unwanted.is_empty() || (!list.is_empty() && !any() && !lists(unwanted, list))
+}
+
+/// Whether the common name of a subject is the name or address of a host: labels with dots between them.
+fn names_host(subject: &str) -> bool {
+    let name = subject.split(", ").find_map(|part| part.strip_prefix("CN="));
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'*'))
+    };
+    name.is_some_and(|name| name == "localhost" || (name.contains('.') && name.split('.').all(is_label)))
 }
 
 /// Whether an INTEGER in hex is negative, like serial numbers of makecert and of some vendors.

@@ -42,7 +42,7 @@ impl<'a> View<'a> {
             occurrence,
             key,
             estate,
-            path: Words::of(&printable_path(estate.inside(path))),
+            path: Words::of_path(&printable_path(estate.inside(path))),
             labels: occurrence.material.labels.iter().map(|label| Words::of(&label.text)).collect(),
             on_path: tables.on_path(path),
         }

@@ -33,6 +33,14 @@ pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tabl
     public::weigh(key, tables, &mut ledger);
     certificate::weigh(key, tables, &mut ledger);
     file::weigh(key, estate, tables, &mut ledger);
+    ledger.extend(estate.around.get().and_then(|around| around.get(&key.name)).cloned());
+    // A description of the whole directory counts only for keys that nothing else speaks of.
+    let other = |item: &Evidence| {
+        item.weight > 0 && !matches!(item.group.as_str(), "described" | "certificate" | "container" | "beside")
+    };
+    if ledger.iter().any(other) {
+        ledger.retain(|item| item.group != "described");
+    }
     let believed: BTreeSet<String> =
         ledger.iter().filter(|item| item.weight > 0).map(|item| item.role.clone()).collect();
     let is_shown = |item: &&Evidence| item.weight >= ANSWER && matches!(item.group.as_str(), "build" | "link");

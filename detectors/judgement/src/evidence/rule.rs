@@ -60,6 +60,8 @@ pub(crate) struct Rule {
     /// Least years of validity.
     pub(crate) years: Option<i64>,
     pub(crate) serial_negative: Option<bool>,
+    /// Whether the common name is the name or address of a host.
+    pub(crate) host: Option<bool>,
     /// Bits of the key usage that must all be set.
     pub(crate) key_usage: Option<Bits>,
     /// The key usage is present, and none of these bits is set.
@@ -133,6 +135,7 @@ impl Rule {
             || self.name_constrained.is_some()
             || self.years.is_some()
             || self.serial_negative.is_some()
+            || self.host.is_some()
             || self.key_usage.is_some()
             || self.key_usage_absent.is_some()
             || self.key_usage_only.is_some()

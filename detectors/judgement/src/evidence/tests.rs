@@ -233,7 +233,11 @@ fn shapes_of_certificates() {
     };
     for (what, facts, expected) in [
         ("req -x509 -subj /CN=Acme Root CA", own(|c| c.subject = "CN=Acme Root CA".into()), "ca_root_private 70; "),
-        ("req -x509 -subj /CN=acme.com", own(|c| c.subject = "CN=acme.com".into()), "unknown 0; ca_root_private 10"),
+        (
+            "req -x509 -subj /CN=acme.com",
+            own(|c| c.subject = "CN=acme.com".into()),
+            "tls_server 10; ca_root_private 10",
+        ),
         (
             "req -x509 -subj /CN=localhost",
             own(|c| c.subject = "CN=localhost".into()),
@@ -244,17 +248,25 @@ fn shapes_of_certificates() {
             own(|c| c.extensions = vec![SAN.into()]),
             "tls_server 60; ca_root_private 10",
         ),
-        ("req -x509 -addext keyUsage=keyCertSign", own(|c| c.key_usage = Some(1 << 5)), "ca_root_private 100; "),
+        ("req -x509 -addext keyUsage=keyCertSign", own(|c| c.key_usage = Some(1 << 5)), "ca_root_private 60; "),
         ("version 1, self-issued", facts(|c| (c.version, c.self_issued) = (1, true)), "unknown 0; ca_root_private 10"),
         (
             "a root for servers",
-            with(&[SERVER, CLIENT], |c| (c.ca, c.self_issued, c.key_usage) = (Some(true), true, Some(1 << 5))),
-            "ca_root_private 100; ",
+            with(&[SERVER, CLIENT], |c| {
+                (c.ca, c.self_issued, c.key_usage) = (Some(true), true, Some(1 << 5));
+                c.subject = "CN=Acme Root CA".into();
+            }),
+            "ca_root_private 120; ",
+        ),
+        (
+            "a server that says CA:TRUE",
+            with(&[SERVER], |c| (c.ca, c.self_issued, c.key_usage) = (Some(true), true, Some(1 << 5))),
+            "tls_server 60; ",
         ),
         (
             "a subordinate CA for servers",
             with(&[SERVER], |c| (c.ca, c.key_usage) = (Some(true), Some(1 << 5))),
-            "ca_intermediate 100; ",
+            "ca_intermediate 60; ",
         ),
         ("a server", with(&[SERVER, CLIENT], |_| ()), "tls_server 100, tls_client 100; "),
         (
@@ -267,7 +279,7 @@ fn shapes_of_certificates() {
         (
             "an RPKI CA",
             facts(|c| (c.ca, c.key_usage, c.extensions) = (Some(true), Some(1 << 5), vec!["1.3.6.1.5.5.7.1.7".into()])),
-            "rpki_ca 100; ca_intermediate 40",
+            "rpki_ca 100; ",
         ),
         ("nothing at all", facts(|_| ()), "unknown 0; "),
     ] {
@@ -354,11 +366,11 @@ fn shapes_of_files() {
         ("ca/users_ca", |m| m.format = "openssh", "ssh_ca 60; ca_root_private 10"),
         ("root/etc/ssh_host_key", |m| m.format = "ssh1", "ssh_host 90; "),
         ("home/a/.ssh/identity", |m| m.format = "ssh1", "ssh_user 60; "),
-        ("home/a/.ssh2/id_rsa_1024_a", |m| m.format = "ssh2_com", "ssh_user 30; "),
+        ("home/a/.ssh2/id_rsa_1024_a", |m| m.format = "ssh2_com", "ssh_user 60; "),
         ("etc/dropbear/dropbear_rsa_host_key", |m| m.format = "dropbear", "ssh_host 90; "),
         ("home/a/.ssh/id_dropbear", |m| m.format = "dropbear", "ssh_user 30; "),
         ("keys/root_key.vbprivk", |m| m.format = "vbprivk", "boot_root 90; "),
-        ("certs/distribution/A1.p12", |m| m.format = "fastlane_match", "mobile_upload 40; "),
+        ("certs/distribution/A1.p12", |m| m.format = "fastlane_match", "mobile_upload 40; tls_server 10"),
         (
             "mesh.key",
             |m| (m.format, m.labels) = ("raw_pem", vec![Label::new("PEM label", b"NEBULA ED25519 PRIVATE KEY")]),

@@ -25,6 +25,7 @@ use keyradius_core::seam::UsageHints;
 use super::REFERENCES;
 use super::tables::TABLES;
 use super::text::Text;
+use super::topic;
 use code::Code;
 use language::Language;
 pub(crate) use rules::SOURCES;
@@ -58,6 +59,7 @@ pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
     if !passes {
         return;
     }
+    topic::read_keys(blob, true, out);
     let Some(text) = Text::of(blob.bytes) else { return };
     let lower = text.str().to_ascii_lowercase();
     passwords::read(blob, &text, &lower, &TABLES.password, out);
