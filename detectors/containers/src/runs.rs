@@ -162,7 +162,10 @@ impl Unwrapper for Runs {
                 if run.start >= window.core_start {
                     places.push(run.start);
                 }
-            } else if classes & BASE64 == 0 && sum & (ESCAPE - 1) >= DIGIT && at >= sparse && lists::is_dense(bytes, at)
+            } else if classes & BASE64 == 0
+                && sum & (ESCAPE - 1) >= DIGIT
+                && at >= sparse
+                && lists::is_dense(bytes, at, false)
             {
                 match List::around(bytes, at, done.max(tried_list.saturating_sub(BACK))) {
                     Ok((list, end)) => {
@@ -175,7 +178,7 @@ impl Unwrapper for Runs {
                     Err(end) => (sparse, tried_list) = (end, at),
                 }
             }
-            if (signs.cells || (classes & BASE64 == 0 && signs.digit && lists::is_dense(bytes, at)))
+            if (signs.cells || (classes & BASE64 == 0 && signs.digit && lists::is_dense(bytes, at, true)))
                 && next == at + STRIDE
                 && at >= no_dump
             {

@@ -29,18 +29,20 @@ const OTHERS: [u8; 8] = *b"|:.&+/\\#";
 const LONGEST: usize = 40;
 const BEFORE: usize = 16 << 10;
 
-/// How many bytes from a place on are looked at first, and fewest digits in them.
+/// How many bytes from a place on are looked at first, and fewest digits in them: of a list, of a dump.
 const NEAR: usize = 64;
 const DIGITS: usize = 8;
+const OF_DUMP: usize = 18;
 
 /// Words before the numbers of a line: directives of assemblers.
 const DIRECTIVES: [&[u8]; 8] = [b".byte", b".db", b"db", b".dc.b", b"dc.b", b"DCB", b"defb", b"DB"];
 
-/// Whether numbers are dense around a place.
-pub(super) fn is_dense(bytes: &[u8], at: usize) -> bool {
+/// Whether numbers are dense around a place, or as dense as in a dump.
+pub(super) fn is_dense(bytes: &[u8], at: usize, as_dump: bool) -> bool {
     let near = bytes.get(at..).unwrap_or_default();
     // Of a fixed length, all bytes are compared at once.
-    near.first_chunk::<NEAR>().map_or_else(|| digits(near), |near| digits(near)) >= DIGITS
+    let digits = near.first_chunk::<NEAR>().map_or_else(|| digits(near), |near| digits(near));
+    digits >= if as_dump { OF_DUMP } else { DIGITS }
 }
 
 #[inline]

@@ -39,7 +39,7 @@ static ABOUT: About = About {
 };
 
 /// How the name ends, its letters if one of them is escaped (`"k\u0074y"`), and its capital forms.
-const ANCHORS: [Anchor; 15] = [
+const ANCHORS: [Anchor; 16] = [
     Anchor::anywhere(b"kty\""),
     Anchor::anywhere(b"kty\\"),
     Anchor::anywhere(b"kty'"),
@@ -47,12 +47,14 @@ const ANCHORS: [Anchor; 15] = [
     Anchor::anywhere(b"kty "),
     Anchor::anywhere(b"kty="),
     Anchor::anywhere(b"kty>"),
-    Anchor::anywhere(b"kty<"),
     Anchor::anywhere(b"kty,"),
-    Anchor::anywhere(b"kty\t"),
-    Anchor::anywhere(b"kty("),
-    Anchor::anywhere(b"Kty"),
-    Anchor::anywhere(b"KTY"),
+    // Of at least four bytes: shorter anchors cost a pass of their own.
+    Anchor::anywhere(b"Kty:"),
+    Anchor::anywhere(b"Kty="),
+    Anchor::anywhere(b"Kty("),
+    Anchor::anywhere(b"KTY="),
+    Anchor::anywhere(b"KTY:"),
+    Anchor::anywhere(b"KTY\""),
     Anchor::anywhere(b"u006"),
     Anchor::anywhere(b"u007"),
 ];
