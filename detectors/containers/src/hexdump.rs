@@ -265,10 +265,11 @@ fn parse(line: &[u8]) -> Option<Line> {
 /// an escape or three octal digits at its end.
 pub(super) fn characters(rest: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (cells, partial) = rest.strip_suffix(b"\r").unwrap_or(rest).as_chunks::<4>();
-    let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
-    if !partial.is_empty() || cells.len() > MAX_WIDTH {
+    let begins = cells.first().is_some_and(|cell| cell.starts_with(b" "));
+    if !begins || !partial.is_empty() || cells.len() > MAX_WIDTH {
         return None;
     }
+    let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
     for cell in cells {
         data.push(match *cell {
             [b' ', digits @ ..] if digits.iter().all(|byte| (b'0'..=b'7').contains(byte)) => {

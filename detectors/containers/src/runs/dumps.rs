@@ -100,28 +100,43 @@ const fn is_word(byte: u8) -> bool {
     byte.is_ascii_hexdigit() || byte == b'-'
 }
 
+/// The first number of a label, and whether it ends with a colon; and what follows the label.
+type Labelled<'b> = (Option<(&'b [u8], bool)>, &'b [u8]);
+
+/// Splits a line after its label.
+fn labelled(text: &[u8]) -> Option<Labelled<'_>> {
+    let head = text.get(..text.len().min(LABEL))?;
+    let colon = memchr::memchr_iter(b':', head).find(|at| matches!(text.get(at + 1), Some(b' ' | b'\t')));
+    let Some(colon) = colon else { return Some((None, text)) };
+    let label = text.get(..colon)?.trim_ascii();
+    let label = label.strip_prefix(b"0x").unwrap_or(label);
+    let digits = label.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    Some((Some((label.get(..digits)?, true)).filter(|_| digits > 0), text.get(colon + 1..)?))
+}
+
+/// The numbers at the start of a text.
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let all = text.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty());
+    let all = all.map(|word| word.strip_prefix(b"0x").unwrap_or(word));
+    all.take_while(|word| word.len() <= 22 && word.iter().all(|byte| is_word(*byte))).take(MOST + 1)
+}
+
+/// Whether [`Line::of`] reads a line: called for many that are none.
+fn is_line(text: &[u8]) -> bool {
+    let Some((label, rest)) = labelled(text) else { return false };
+    match words(rest).take(2).count() {
+        0 => label.is_none() && characters(text).is_some(),
+        // A line of one number, or the last one of a dump.
+        1 => words(rest).count() == 1 || characters(text).is_some(),
+        _ => true,
+    }
+}
+
 impl<'b> Line<'b> {
     fn of(text: &'b [u8]) -> Option<Self> {
         let cells = characters(text);
-        let head = text.get(..text.len().min(LABEL))?;
-        let label = head.windows(2).position(|two| matches!(two, [b':', b' ' | b'\t']));
-        let (label, rest) = match label {
-            Some(colon) => {
-                let label = text.get(..colon)?.trim_ascii();
-                let label = label.strip_prefix(b"0x").unwrap_or(label);
-                let digits = label.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-                (Some((label.get(..digits)?, true)).filter(|_| digits > 0), text.get(colon + 1..)?)
-            }
-            None => (None, text),
-        };
-        let mut words = Vec::with_capacity(16);
-        for word in rest.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty()) {
-            let word = word.strip_prefix(b"0x").unwrap_or(word);
-            if words.len() > MOST || word.len() > 22 || !word.iter().all(|byte| is_word(*byte)) {
-                break;
-            }
-            words.push(word);
-        }
+        let (label, rest) = labelled(text)?;
+        let words: Vec<_> = words(rest).collect();
         if label.is_some() && words.is_empty() || cells.is_none() && words.len() < 2 {
             return (words.len() == 1).then_some(Self { label, words, cells });
         }
@@ -197,8 +212,10 @@ impl Kind {
                 }
             }
         }
-        let kinds = NOTATIONS.into_iter().map(|notation| Self::Words { notation, has_offset: false, bytes: None });
-        kinds.into_iter().find(|kind| promises(*kind))
+        let first = one.words.first().map(|word| word.strip_prefix(b"-").unwrap_or(word).len());
+        let fitting = NOTATIONS.into_iter().filter(|notation| first.is_some_and(|digits| notation.fits(digits)));
+        let mut kinds = fitting.map(|notation| Self::Words { notation, has_offset: false, bytes: None });
+        kinds.find(|kind| promises(*kind))
     }
 
     /// Decodes lines from a place on, at most until `most` bytes are there. Returns the end of the last line as well.
@@ -245,7 +262,7 @@ pub(super) fn around(bytes: &[u8], at: usize, from: usize) -> Result<Range<usize
     let start_of =
         |at: usize| memchr::memrchr(b'\n', bytes.get(floor..at).unwrap_or_default()).map(|line| floor + line + 1);
     let mut start = start_of(at).unwrap_or(floor);
-    let is_line = |start: usize| line(bytes, start).is_some_and(|text| Line::of(text).is_some());
+    let is_line = |start: usize| line(bytes, start).is_some_and(is_line);
     if !is_line(start) {
         return Err(at);
     }
@@ -263,7 +280,7 @@ pub(super) fn around(bytes: &[u8], at: usize, from: usize) -> Result<Range<usize
         }
     }
     let mut end = at;
-    while let Some(text) = line(bytes, end).filter(|text| Line::of(text).is_some()) {
+    while let Some(text) = line(bytes, end).filter(|text| self::is_line(text)) {
         end += text.len() + 1;
     }
     Err(end)
