@@ -91,7 +91,10 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
 fn bare(element: &[u8]) -> &[u8] {
     // An underscore continues a line of Basic.
     let mut element = Some(trimmed(element)).filter(|element| *element != b"_").unwrap_or_default();
-    // Most elements are numbers.
+    // Most elements are numbers or words.
+    if element.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'(' | b')' | b'"' | b'\'')) {
+        return element;
+    }
     if element.len() <= 4
         && !element.contains(&b':')
         && !matches!(element, [b'.' | b'd' | b'D' | b'/' | b'#', ..] | [.., b'+' | b'\\' | b'&'])
@@ -178,8 +181,15 @@ impl Between {
 
     /// What may separate the numbers of a line, most likely first.
     fn of(line: &[u8]) -> impl Iterator<Item = Self> {
-        let count = |sign: &dyn Fn(u8) -> bool| line.iter().filter(|byte| sign(**byte)).count();
-        let commas = count(&|byte| matches!(byte, b',' | b';'));
+        // Counted once: the line is asked for many signs.
+        let mut signs = [0_usize; 128];
+        for byte in line {
+            if let Some(sign) = signs.get_mut(usize::from(*byte)) {
+                *sign += 1;
+            }
+        }
+        let count = |sign: u8| signs.get(usize::from(sign)).copied().unwrap_or_default();
+        let commas = count(b',') + count(b';');
         let first = match commas {
             3.. => Self::Commas,
             // A number on each line, with or without a comma.
@@ -190,13 +200,12 @@ impl Between {
         let pairs = (commas > 5).then_some(Self::Pairs);
         // Several on a short line; a counter and a number.
         let other = match first {
-            Self::Lines => (count(&|byte| byte == b' ') >= SEPARATORS).then_some(Self::Blanks),
+            Self::Lines => (count(b' ') >= SEPARATORS).then_some(Self::Blanks),
             Self::Commas if commas == 1 => Some(Self::Lines),
             _ => None,
         };
         let others = OTHERS.into_iter().filter(|_| commas < 3);
-        let others: Vec<Self> =
-            others.filter(|sign| count(&|byte| byte == *sign) >= SEPARATORS).map(Self::Other).collect();
+        let others: Vec<Self> = others.filter(|sign| count(*sign) >= SEPARATORS).map(Self::Other).collect();
         [Some(first), pairs, other].into_iter().flatten().chain(others)
     }
 }
