@@ -37,13 +37,8 @@ static ABOUT: About = About {
 /// INTEGER 0 or 1 as a version; `BEG` of a PEM header.
 const HEX: [Anchor; 2] = [Anchor::anywhere(b"0x02, 0x01, 0x0"), Anchor::anywhere(b"0x02,0x01,0x0")];
 const DECIMAL: [Anchor; 2] = [Anchor::anywhere(b"2, 1, 0, "), Anchor::anywhere(b"2,1,0,")];
-const PEM: [Anchor; 5] = [
-    Anchor::anywhere(b"0x42, 0x45, 0x47"),
-    Anchor::anywhere(b"66, 69, 71"),
-    Anchor::anywhere(b"66,69,71"),
-    Anchor::anywhere(b"66 69 71"),
-    Anchor::anywhere(b"(byte)0x45, (byte)0x47"),
-];
+const PEM: [Anchor; 3] =
+    [Anchor::anywhere(b"0x42, 0x45, 0x47"), Anchor::anywhere(b"66, 69, 71"), Anchor::anywhere(b"66,69,71")];
 /// The same where every number is cast, as Java needs it.
 const CAST: Anchor = Anchor::anywhere(b"(byte)0x02, (byte)0x01");
 
@@ -69,7 +64,7 @@ impl Unwrapper for Array {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        const ANCHORS: [Anchor; 22] = [
+        const ANCHORS: [Anchor; 20] = [
             HEX[0],
             HEX[1],
             DECIMAL[0],
@@ -78,8 +73,6 @@ impl Unwrapper for Array {
             PEM[0],
             PEM[1],
             PEM[2],
-            PEM[3],
-            PEM[4],
             // xxd -i, and common edits of its output
             Anchor::at_start(b"unsigned char "),
             Anchor::at_start(b"const unsigned char "),
@@ -140,13 +133,7 @@ fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
             *last = value;
         }
     }
-    if hit.anchor == PEM[4] {
-        before == *b"----B"
-    } else if PEM.contains(&hit.anchor) {
-        before == *b"-----"
-    } else {
-        locate::ends_in_header(&before)
-    }
+    if PEM.contains(&hit.anchor) { before == *b"-----" } else { locate::ends_in_header(&before) }
 }
 
 /// Returns the start of the numbers that lead to `at`. The search reaches further back only while nothing stops it, so
@@ -401,9 +388,7 @@ mod tests {
         for coded in [
             format!("int8_t k[] = {{{}}};", list(&text, byte, ",", 200)),
             format!("let k = [{}];", list(&text, byte, ", ", 200)),
-            format!("{{Key:[{}] Name:x}}", list(&text, byte, " ", 200)),
             format!("\t.byte\t{}\n", list(&text, byte, ",", 8).replace(",\n  ", "\n\t.byte\t")),
-            format!("byte[] k = {{{}}};", list(&text, |b| format!("(byte)0x{b:02X}"), ", ", 200)),
         ] {
             assert_eq!(open(&coded).as_deref(), Some(&text[..]), "{coded}");
         }

@@ -10,6 +10,7 @@ use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_readers::cells::characters;
 use zeroize::Zeroizing;
 
 use super::digits;
@@ -259,38 +260,6 @@ fn parse(line: &[u8]) -> Option<Line> {
         data.chunks_exact_mut(2).for_each(<[u8]>::reverse);
     }
     (!data.is_empty()).then_some(Line { offsets, data })
-}
-
-/// The bytes of a line of `od -c`, `od -b` or `hexdump -c`: a cell of four characters for each byte, with a character,
-/// an escape or three octal digits at its end.
-pub(super) fn characters(rest: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let (cells, partial) = rest.strip_suffix(b"\r").unwrap_or(rest).as_chunks::<4>();
-    let begins = cells.first().is_some_and(|cell| cell.starts_with(b" "));
-    if !begins || !partial.is_empty() || cells.len() > MAX_WIDTH {
-        return None;
-    }
-    let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
-    for cell in cells {
-        data.push(match *cell {
-            [b' ', digits @ ..] if digits.iter().all(|byte| (b'0'..=b'7').contains(byte)) => {
-                u8::from_str_radix(str::from_utf8(&digits).ok()?, 8).ok()?
-            }
-            [b' ', b' ', b'\\', escape] => match escape {
-                b'0' => 0,
-                b'a' => 7,
-                b'b' => 8,
-                b't' => b'\t',
-                b'n' => b'\n',
-                b'v' => 11,
-                b'f' => 12,
-                b'r' => b'\r',
-                _ => return None,
-            },
-            [b' ', b' ', b' ', character] => character,
-            _ => return None,
-        });
-    }
-    (!data.is_empty()).then_some(data)
 }
 
 /// The bytes of a line of `xxd -b`: eight binary digits for each byte, and as many characters of text.

@@ -19,11 +19,9 @@ use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier}
 use super::{around, evidence, posture, rank, severity, test_key};
 
 /// Fewest points of an asserted role.
-const PROBABLE: i32 = 60;
+pub(super) const PROBABLE: i32 = 60;
 const POSSIBLE: i32 = 30;
 const HINT: i32 = 10;
-/// Groups of evidence from the surroundings of a key: what texts around it are about, and what other keys are for.
-const WEAK: [&str; 3] = ["topic", "beside", "described"];
 /// Most points of a role, whatever the evidence.
 const CAP: i32 = 200;
 
@@ -275,15 +273,12 @@ fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
             *widest = tier.min(*widest);
         }
     }
-    let mut sums: BTreeMap<&str, (i32, i32)> = BTreeMap::new();
-    for ((role, group), weight) in strongest.into_iter().chain(against) {
-        let (firm, weak) = sums.entry(role).or_default();
-        *if WEAK.contains(&group) { weak } else { firm } += weight;
+    let mut sums: BTreeMap<&str, i32> = BTreeMap::new();
+    for ((role, _), weight) in strongest.into_iter().chain(against) {
+        *sums.entry(role).or_default() += weight;
     }
     sums.into_iter()
-        .filter_map(|(role, (firm, weak))| {
-            // What surrounds a key makes no role probable.
-            let sum = if firm < PROBABLE { (firm + weak).min(PROBABLE - 1) } else { firm };
+        .filter_map(|(role, sum)| {
             let score = sum.min(CAP);
             let band = match score {
                 100.. => Band::Proven,

@@ -7,6 +7,7 @@ pub mod ber;
 pub mod braces;
 pub mod capi;
 pub mod carrier;
+pub mod cells;
 pub mod chance;
 pub mod cursor;
 pub mod curves;

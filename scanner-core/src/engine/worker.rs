@@ -28,10 +28,8 @@ const MOST_SPARE: usize = 1 << 16;
 /// Maximum number of findings of one blob held back until the blob was read to its end.
 const MOST_OF_A_BLOB: usize = 1 << 14;
 
-/// How far after a place that no anchor marks a finding may begin that was made in the same text, and how many layers
-/// deep such a text is read again: each layer doubles the work.
+/// How far after a place that no anchor marks a finding may begin that was made in the same text.
 const NEAR: usize = 1 << 10;
-const MOST_AGAIN: u32 = 2;
 
 /// How many findings of a blob are remembered for this. In the text of further ones, keys may be reported twice.
 const MOST_SPANS: usize = 256;
@@ -180,13 +178,13 @@ impl Worker {
         // What an unwrapper decoded that claimed the whole blob.
         let mut decoded = 0..0;
         // Where encodings were opened, with or without a finding: two readers of one run would double with every layer.
-        let mut opened_at: Vec<(usize, bool)> = Vec::new();
+        let mut opened_at: Vec<usize> = Vec::new();
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
             let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
             // Stop at the first unwrapper that finds something; otherwise try the next: digits may be of two kinds.
             let opened = self.unwrap(*unwrapper, &mut wrapper, &covers);
-            opened_at.extend(opened.as_ref().map(|opened| (opened.span.start, opened.found)));
+            opened_at.extend(opened.as_ref().map(|opened| opened.span.start));
             if let Some(opened) = opened.filter(|opened| opened.found) {
                 covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
                 decoded = opened.span.clone();
@@ -195,7 +193,7 @@ impl Worker {
             }
         }
         // Where anything was found, for the places that no anchor marks.
-        let mut spans: Vec<(Range<usize>, Known)> = Vec::new();
+        let mut spans: Vec<Range<usize>> = Vec::new();
         for &seen in hits {
             covers.pass(seen.at);
             if session.run.cancelled() {
@@ -266,10 +264,10 @@ impl Worker {
                     if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers) {
                         covers.opened(*unwrapper, blob, hit, opened.span.clone());
                         if opened.found && spans.len() < MOST_SPANS {
-                            spans.push((opened.span.clone(), opened.known.clone()));
+                            spans.push(opened.span.clone());
                         }
                         if opened_at.len() < MOST_SPANS {
-                            opened_at.push((opened.span.start, opened.found));
+                            opened_at.push(opened.span.start);
                         }
                         covers.add(opened.span, opened.known);
                     }
@@ -300,29 +298,20 @@ impl Worker {
             }
             if new {
                 if spans.len() < MOST_SPANS {
-                    spans.push((start..end, known.clone()));
+                    spans.push(start..end);
                 }
                 covers.add(start..end, known);
             }
             let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
             self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, true);
         }
-        let may_read_again = around.depth < MOST_AGAIN;
-        let is_near = |at: usize, span: &Range<usize>| span.start < at.saturating_add(NEAR) && at < span.end;
-        let is_known =
-            |at: usize| spans.iter().any(|(span, _)| span.contains(&at) || (!may_read_again && is_near(at, span)));
-        // Digits in which one reader found nothing may be of another kind.
-        let was_opened = |at: usize| opened_at.iter().any(|(start, found)| *start == at && (*found || !may_read_again));
-        let is_read = |at: usize| decoded.contains(&at) || was_opened(at) || is_known(at);
+        let is_known = |at: usize| spans.iter().any(|span| span.start < at.saturating_add(NEAR) && at < span.end);
+        let is_read = |at: usize| decoded.contains(&at) || opened_at.contains(&at) || is_known(at);
         for &(unwrapper, at) in places.iter().filter(|(_, at)| !is_read(*at)) {
             if session.run.cancelled() || budget.out_of_time() {
                 return;
             }
-            let mut covers = Covers::within(around.enclosing);
-            // What was found shortly after the place may be in the same text, or in the next one.
-            for (span, known) in spans.iter().filter(|(span, _)| is_near(at, span)) {
-                covers.add(at..span.end, known.clone());
-            }
+            let covers = Covers::within(around.enclosing);
             let hit = Hit { at, ..Hit::START };
             let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, at) };
             self.unwrap(unwrapper, &mut wrapper, &covers);

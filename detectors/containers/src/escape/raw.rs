@@ -66,8 +66,25 @@ pub(super) fn read(
         let (head, _) = unescaped(bytes.get(start..)?, MAX_HEADER, writing)?;
         let length = length(&head).filter(|length| *length <= MAX_LENGTH)?;
         let (out, end) = unescaped(bytes.get(start..)?, length, writing)?;
-        (end > length && at < start + end).then_some((out, start..start + end))
+        let is_one = writing != Writing::Backslashes || is_escaped(bytes.get(start..start + end)?);
+        (is_one && end > length && at < start + end).then_some((out, start..start + end))
     })
+}
+
+/// Whether backslashes in these bytes are escapes: in a structure that is not escaped, they stand by chance. What escapes
+/// more than quotes and backslashes escapes zeros and line feeds, too.
+fn is_escaped(bytes: &[u8]) -> bool {
+    if memchr::memchr2(0, b'\n', bytes).is_none() {
+        return true;
+    }
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        if !matches!(rest.get(at + 1), Some(b'\\' | b'\'' | b'"')) {
+            return false;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    true
 }
 
 /// Number of bytes with both headers, the version and the header of the OID.

@@ -7,10 +7,10 @@
 
 use std::ops::Range;
 
+use keyradius_readers::cells::characters;
 use zeroize::Zeroizing;
 
 use super::lists::is_promising;
-use crate::hexdump::characters;
 
 /// Fewest bytes of a dump, and most that are decoded to tell what it is.
 const LEAST: usize = 40;

@@ -21,8 +21,12 @@ const LEARNED: usize = 12;
 /// Most digits of a number: eight binary ones, and the sign of their base.
 const MOST_DIGITS: usize = 10;
 
-/// Fewest separators in the text that is looked at, and other separators than commas, lines and blanks.
+/// Fewest separators in the text that is looked at.
 const SEPARATORS: usize = 4;
+
+/// Other separators than commas, lines and blanks. Most bytes from one to the next, on average: text has full stops and
+/// colons as well.
+const APART: usize = 12;
 const OTHERS: [u8; 8] = *b"|:.&+/\\#";
 
 /// Longest element, in bytes, and how far before a place a list may begin.
@@ -205,7 +209,8 @@ impl Between {
             _ => None,
         };
         let others = OTHERS.into_iter().filter(|_| commas < 3);
-        let others: Vec<Self> = others.filter(|sign| count(*sign) >= SEPARATORS).map(Self::Other).collect();
+        let others: Vec<Self> =
+            others.filter(|sign| count(*sign) >= SEPARATORS.max(line.len() / APART)).map(Self::Other).collect();
         [Some(first), pairs, other].into_iter().flatten().chain(others)
     }
 }

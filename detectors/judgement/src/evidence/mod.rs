@@ -11,11 +11,12 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keyradius_core::material::PublicHalf;
 
 use super::Evidence;
+use super::classify::PROBABLE;
 use super::estate::{Estate, KeyGroup};
 use super::known::Known;
 use super::tables::Tables;
@@ -46,9 +47,43 @@ pub(super) fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tabl
     let is_shown = |item: &&Evidence| item.weight >= ANSWER && matches!(item.group.as_str(), "build" | "link");
     let shown: BTreeSet<String> = ledger.iter().filter(is_shown).map(|item| item.role.clone()).collect();
     ledger.retain(|item| item.weight >= 0 || (believed.contains(&item.role) && !shown.contains(&item.role)));
+    settle(&mut ledger);
     ledger.sort();
     ledger.dedup();
     ledger
+}
+
+/// Groups of evidence from the surroundings of a key: what texts around it are about, and what other keys are for.
+const WEAK: [&str; 3] = ["topic", "beside", "described"];
+
+/// Lowers the points of [`WEAK`] groups so far that they make no role probable; of a role that is, they are dropped.
+fn settle(ledger: &mut Vec<Evidence>) {
+    let is_weak = |item: &Evidence| WEAK.contains(&item.group.as_str());
+    let mut parts: BTreeMap<(String, String), i32> = BTreeMap::new();
+    for item in ledger.iter().filter(|item| !is_weak(item)) {
+        // Of a kind of reason the strongest counts; a contradiction counts once.
+        let kind = if item.weight < 0 { item.text.clone() } else { format!("+{}", item.group) };
+        let strongest = parts.entry((item.role.clone(), kind)).or_default();
+        *strongest = if item.weight < 0 { item.weight.min(*strongest) } else { item.weight.max(*strongest) };
+    }
+    let mut room: BTreeMap<String, i32> = BTreeMap::new();
+    for ((role, _), weight) in parts {
+        *room.entry(role).or_insert(PROBABLE - 1) -= weight;
+    }
+    for group in WEAK {
+        let mut used: BTreeMap<String, i32> = BTreeMap::new();
+        for item in ledger.iter_mut().filter(|item| item.group == group) {
+            let left = room.get(&item.role).copied().unwrap_or(PROBABLE - 1).max(0);
+            item.weight = item.weight.min(left);
+            let most = used.entry(item.role.clone()).or_default();
+            *most = item.weight.max(*most);
+        }
+        for (role, most) in used {
+            *room.entry(role).or_insert(PROBABLE - 1) -= most;
+        }
+    }
+    // Other items without points have conditions and constraints.
+    ledger.retain(|item| item.weight != 0 || !is_weak(item));
 }
 
 fn item(rule: &Rule, locator: String) -> Evidence {
