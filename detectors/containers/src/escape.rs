@@ -28,7 +28,7 @@ static ABOUT: About = About {
     detects: "String literals with `\\x` escapes that contain a DER key or certificate, also over several joined \
               literals, with octal escapes, letters and control characters in between; literals with `\\x` escapes of \
               PEM; the same inside another literal, where backslashes are doubled; binary strings of MySQL dumps and \
-              pickles, in which only some bytes are escaped; the same in quoted-printable, and Latin-1 in UTF-8.",
+              pickles, in which only some bytes are escaped; the same where Latin-1 was written as UTF-8.",
     blind_to: "Literals of fewer than 40 bytes, versions written in octal or as \\u, and keys that begin more than \
                2 KiB after the quote.",
     respond: "Everybody who has the program can read a compiled-in key. Replace it, and keep the new one out of the \

@@ -1,5 +1,5 @@
 //! Binary strings in which only some bytes are escaped: dumps of MySQL (`\0`, `\n`, `\Z`), pickles of protocol 0
-//! (`\u0000`), string literals of PHP, quoted-printable; and binary data that was taken for Latin-1 and written in UTF-8.
+//! (`\u0000`), string literals of PHP; and binary data that was taken for Latin-1 and written in UTF-8.
 //!
 //! The OID of an EC key has no byte that is escaped, so its anchor is found although the structure around it is not
 //! intact. Those of other keys are anchors in their escaped forms.
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 /// OIDs at the start of DER keys and PKCS#12. The OID of PKCS has a carriage return, and the version of an RSA key is
 /// zero: both are escaped, as MySQL or as a pickle does it.
-pub(super) const ANCHORS: [Anchor; 13] = [
+pub(super) const ANCHORS: [Anchor; 11] = [
     locate::EC_PRIVATE,
     locate::EC_OID,
     locate::DSA_OID,
@@ -20,22 +20,18 @@ pub(super) const ANCHORS: [Anchor; 13] = [
     Anchor::anywhere(b"\x2a\x86\x48\x86\xf7\\u000d\x01"),
     Anchor::anywhere(b"\x02\x01\\0\x02"),
     Anchor::anywhere(b"\x02\x01\\u0000\x02"),
-    QUOTED[0],
-    QUOTED[1],
     WIDE[0],
     WIDE[1],
 ];
 
-/// The OIDs of EC keys and of PKCS in quoted-printable and in UTF-8.
-const QUOTED: [Anchor; 2] = [Anchor::anywhere(b"*=86H=CE=3D"), Anchor::anywhere(b"*=86H=86=F7=0D")];
+/// The OIDs of EC keys and of PKCS in UTF-8.
 const WIDE: [Anchor; 2] =
-    [Anchor::anywhere(b"\x2a\xc2\x86H\xc3\x8e="), Anchor::anywhere(b"\x2a\xc2\x86H\xc2\x86\xc3\xb7")];
+    [Anchor::anywhere(b"\x2a\xc2\x86H\xc3\x8e=\x02\x01"), Anchor::anywhere(b"\x2a\xc2\x86H\xc2\x86\xc3\xb7\r\x01")];
 
 /// How bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writing {
     Backslashes,
-    Quoted,
     Wide,
 }
 
@@ -53,13 +49,7 @@ pub(super) fn read(
 ) -> Option<(Zeroizing<Vec<u8>>, std::ops::Range<usize>)> {
     let from = at.saturating_sub(BEFORE);
     let before = bytes.get(from..at)?;
-    let writing = if QUOTED.contains(&anchor) {
-        Writing::Quoted
-    } else if WIDE.contains(&anchor) {
-        Writing::Wide
-    } else {
-        Writing::Backslashes
-    };
+    let writing = if WIDE.contains(&anchor) { Writing::Wide } else { Writing::Backslashes };
     // The first SEQUENCE whose header fits: its content is a version, then a SEQUENCE with the OID.
     memchr::memchr_iter(0x30, before).find_map(|start| {
         let start = from + start;
@@ -108,16 +98,6 @@ fn unescaped(text: &[u8], count: usize, writing: Writing) -> Option<(Zeroizing<V
     while out.len() < count {
         let rest = text.get(at..)?;
         let (byte, length) = match *rest {
-            // A soft line break.
-            [b'=', b'\n', ..] if writing == Writing::Quoted => {
-                at += 2;
-                continue;
-            }
-            [b'=', b'\r', b'\n', ..] if writing == Writing::Quoted => {
-                at += 3;
-                continue;
-            }
-            [b'=', high, low, ..] if writing == Writing::Quoted => (super::digits::byte(high, low)?, 3),
             [first @ (0xc2 | 0xc3), second @ 0x80..=0xbf, ..] if writing == Writing::Wide => {
                 (second | (first & 1) << 6, 2)
             }
@@ -186,11 +166,8 @@ mod tests {
         let text = [&b"INSERT INTO t VALUES (1,'"[..], &plain].concat();
         let at = memchr::memmem::find(&text, locate::EC_OID.bytes).unwrap();
         assert!(read(&text, at, locate::EC_OID).is_none());
-        let quoted: Vec<u8> = plain.iter().flat_map(|byte| format!("={byte:02X}").into_bytes()).collect();
         let wide: Vec<u8> = plain.iter().flat_map(|byte| char::from(*byte).to_string().into_bytes()).collect();
-        // Letters are themselves.
-        let quoted = String::from_utf8(quoted).unwrap().replace("=2A", "*").replace("=48", "H").replace("=30", "0");
-        for (text, anchor) in [(quoted.into_bytes(), QUOTED[0]), (wide, WIDE[0])] {
+        for (text, anchor) in [(wide, WIDE[0])] {
             let at = memchr::memmem::find(&text, anchor.bytes).unwrap();
             assert_eq!(read(&text, at, anchor).unwrap().0.as_slice(), plain);
         }
