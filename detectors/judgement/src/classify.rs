@@ -15,11 +15,9 @@ use super::estate::{KeyGroup, KeyName};
 use super::known::{Class, Known};
 use super::subject::{Facts, Judge};
 use super::tables::Expiry;
-use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier};
+use super::{Band, Estate, Evidence, Finding, KnownKeys, PROBABLE, RoleScore, Tables, Tier};
 use super::{around, evidence, posture, rank, severity, test_key};
 
-/// Fewest points of an asserted role.
-pub(super) const PROBABLE: i32 = 60;
 const POSSIBLE: i32 = 30;
 const HINT: i32 = 10;
 /// Most points of a role, whatever the evidence.

@@ -68,6 +68,9 @@ impl Tier {
     }
 }
 
+/// Fewest points of a role that is asserted.
+const PROBABLE: i32 = 60;
+
 /// How certain a role is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Band {

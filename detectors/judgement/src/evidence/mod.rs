@@ -15,11 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyradius_core::material::PublicHalf;
 
-use super::Evidence;
-use super::classify::PROBABLE;
 use super::estate::{Estate, KeyGroup};
 use super::known::Known;
 use super::tables::Tables;
+use super::{Evidence, PROBABLE};
 use rule::Rule;
 
 /// Fewest points of a use or a link that answers contradictions.
