@@ -157,9 +157,9 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         (None, Some(role)) => (role.trusted_by.as_str(), role.next.as_str()),
         (None, None) => ("", ""),
     };
-    // A possible role counts beside a stronger one that does not sign: anyone can add a use to a tree.
-    let possible = hypotheses.iter().filter(|r| r.band >= Band::Possible);
-    let signing = roles.iter().chain(possible).filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
+    // A possible role counts beside a stronger one that does not sign: anyone can add a use to a tree. A hint does not.
+    let possible = roles.iter().chain(&hypotheses).filter(|r| r.band >= Band::Possible);
+    let signing = possible.filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
     let mut fingerprints: Vec<String> = places(key).iter().filter_map(|o| o.material.pgp_fingerprint.clone()).collect();
     fingerprints.sort();
     fingerprints.dedup();
