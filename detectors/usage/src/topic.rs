@@ -194,8 +194,7 @@ pub(super) fn read_keys(blob: Blob<'_>, program: bool, out: &mut UsageHints) {
     for at in keys {
         let line = text.line(at);
         // `-----END` of the key, and keys on one line.
-        if !bytes.get(at.saturating_sub(24)..at).is_some_and(|before| memchr::memmem::find(before, b"BEGIN").is_some())
-        {
+        if bytes.get(at.saturating_sub(24)..at).is_none_or(|before| memchr::memmem::find(before, b"BEGIN").is_none()) {
             continue;
         }
         if !seen.insert(line) || seen.len() > MOST {
