@@ -64,15 +64,20 @@ pub(super) fn read(
 /// Whether backslashes in these bytes are escapes: in a structure that is not escaped, they stand by chance. What escapes
 /// more than quotes and backslashes escapes zeros and line feeds, too.
 fn is_escaped(bytes: &[u8]) -> bool {
-    if memchr::memchr2(0, b'\n', bytes).is_none() {
-        return true;
-    }
+    let (mut all, mut quotes) = (true, true);
     let mut rest = bytes;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        if !matches!(rest.get(at + 1), Some(b'\\' | b'\'' | b'"')) {
+    while let Some(at) = memchr::memchr3(b'\\', 0, b'\n', rest) {
+        if rest.get(at) == Some(&b'\\') {
+            // A line feed may also follow a backslash as it is.
+            quotes &= matches!(rest.get(at + 1), Some(b'\\' | b'\'' | b'"'));
+            rest = rest.get(at + 2..).unwrap_or_default();
+        } else {
+            all = false;
+            rest = rest.get(at + 1..).unwrap_or_default();
+        }
+        if !all && !quotes {
             return false;
         }
-        rest = rest.get(at + 2..).unwrap_or_default();
     }
     true
 }
