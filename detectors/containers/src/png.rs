@@ -80,7 +80,7 @@ fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
                 found = true;
                 let from = from as u64;
                 let packed = BufReader::with_capacity(16 << 10, part.part(from, length.saturating_sub(from)));
-                // What was decompressed before a fault is searched; a damaged text is no part of the picture.
+                // What was decompressed before a fault is searched; a damaged text does not damage the picture.
                 let mut text = Tolerant(ZlibDecoder::new(packed));
                 if inside.member(Member { name: &kind, at: at + 8 + from }, &mut text).is_break() {
                     return Ok(());

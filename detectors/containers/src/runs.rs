@@ -140,7 +140,7 @@ impl Unwrapper for Runs {
         }
         let mut places = coded::places(blob);
         let mut done = 0;
-        // There are no lists up to here.
+        // Everything up to here was searched for lists.
         let (mut sparse, mut tried_list) = (0, 0_usize);
         let mut no_dump = 0;
         let mut tried_streams = 0;

@@ -1,7 +1,7 @@
 //! Turns evidence into findings: a pure function, integers only.
 //!
 //! Per role and group, the strongest item counts; groups add up, capped at 200. Roles of 60 points or more are
-//! asserted. If there is no such role, the best one is asserted with its lower band; without any evidence `unknown`.
+//! asserted. Otherwise, the best one is asserted with its lower band; without any evidence `unknown`.
 //! A generic role, which only says what any key of its format can do, gives way to a special one. The tier is that of
 //! the widest asserted role. The severity follows from the tier and from how the key is kept (`severity.rs`). Every
 //! step is recorded in a ledger that adds up.

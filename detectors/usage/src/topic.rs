@@ -7,7 +7,7 @@
 //! - the start of a README, and of the file in which a package describes itself: it concerns every key below its
 //!   directory that nothing else explains.
 //!
-//! The references have tools that begin with `topic`. They weigh less than anything that uses a key, and are no uses.
+//! The references have tools that begin with `topic`. They weigh less than any use of a key, and do not count as uses.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};

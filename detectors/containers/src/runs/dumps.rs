@@ -256,7 +256,7 @@ impl Kind {
     }
 }
 
-/// Finds the dump around a place, from `from` on. If there is none, returns how far there is none.
+/// Finds the dump around a place, from `from` on. Otherwise returns how far was searched.
 pub(super) fn around(bytes: &[u8], at: usize, from: usize) -> Result<Range<usize>, usize> {
     let floor = at.saturating_sub(BEFORE).max(from);
     let start_of =

@@ -363,7 +363,7 @@ pub(super) struct List<'b> {
 }
 
 impl<'b> List<'b> {
-    /// Finds the list around a place, from `from` on. If there is none, returns how far there is none.
+    /// Finds the list around a place, from `from` on. Otherwise returns how far was searched.
     pub(super) fn around(bytes: &'b [u8], at: usize, from: usize) -> Result<(Self, usize), usize> {
         let line_start = memchr::memrchr(b'\n', bytes.get(from.min(at)..at).unwrap_or_default())
             .map_or(from, |line| from + line + 1);

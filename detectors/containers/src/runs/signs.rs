@@ -23,7 +23,7 @@ impl Signs {
         let has_less = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & (ONES * 128) != 0;
         // Letters and digits are the bytes from the first one on. Bytes beyond ASCII may count as well.
         let has = |first: u8, many: u64| has_less(word ^ (ONES * u64::from(first)), many);
-        // Every byte that is no blank has its upper bit set.
+        // Every byte except a blank has its upper bit set.
         let others = ((word ^ (ONES * 0x20)) & (ONES * 0x7f)) + ONES * 0x7f;
         let others = (others | word) & (ONES * 0x80);
         let letters = word & (ONES * 0x40);

@@ -32,7 +32,8 @@ static ABOUT: About = About {
               HCL, TOML, PHP or Ruby. Asymmetric keys are verified if the \
               private number gives the public one, the primes give the modulus, or e and d are inverse. Public keys \
               are reported as such.",
-    blind_to: "Symmetric keys for encryption, and symmetric keys that can be guessed.",
+    blind_to: "Symmetric keys for encryption, and symmetric keys that can be guessed. Names of members in capitals, XML \
+               elements, and columns of CSV.",
     respond: "Whoever has the key can issue tokens that every relying service accepts. Remove its kid from the \
               published key set, sign with a new key, and end the sessions that it opened.",
     references: &["RFC 7517", "RFC 7518 6", "RFC 8037", "RFC 8812", "CWE-321"],
