@@ -2,13 +2,16 @@
 """CPU seconds of keyradius on inputs made to be slow, at one size and at twice that size.
 
 usage: slow.py KEYRADIUS [--megabytes 2] [--only NAME] [--list] [--keep DIR] [--literals SOURCES]
+               [--examples RULES]
 
 Makes each input in a temporary folder, scans it with default limits and two jobs, and prints the user CPU seconds at n and at 2n
 and their ratio. Exits with 1 if the ratio is above 3 where it can be measured (half a second or more), or if a scan crashes.
 Needs only the standard library. --literals also scans a megabyte of every short byte literal of the Rust sources below
 SOURCES, repeated: the anchors of detectors are among them. Prints those that need more than a second.
+--examples repeats every example of the rules (TOML) below RULES, up to 0.45 and 0.9 MB, and prints
+those whose ratio is above 3.
 """
-import argparse, base64, glob, hashlib, itertools, json, lzma, math, os, random, re, resource, shutil, struct, subprocess, sys, tempfile
+import argparse, base64, glob, hashlib, itertools, json, lzma, math, os, random, re, resource, shutil, struct, subprocess, sys, tempfile, tomllib
 
 from memory import der, ed25519, pem
 
@@ -373,6 +376,36 @@ def literals(program, sources, folder):
     return slow
 
 
+def examples(program, rules, folder):
+    """Every example of the rules for usage, repeated: what one line asks of its file must be asked once."""
+    bad = 0
+    for table in sorted(glob.glob(f"{rules}/**/*.toml", recursive=True)):
+        with open(table, "rb") as toml:
+            sections = tomllib.load(toml)
+        rules_here = [rule for section in sections.values() if isinstance(section, list) for rule in section]
+        shown = [one for rule in rules_here if isinstance(rule, dict) for one in rule.get("examples", []) + rule.get("near", [])]
+        for number, example in enumerate(one for one in shown if isinstance(one, dict) and "text" in one):
+            name = os.path.basename(example.get("file", "build.sh"))
+            took = []
+            for size in (450_000, 900_000):
+                path = os.path.join(folder, name)
+                text = example["text"].replace("PEMKEY", "k.pem") + "\n"
+                with open(path, "w") as out:
+                    # A number in each, so that no two are the same.
+                    written = line = 0
+                    while written < size:
+                        written += out.write(text.replace("PW", f"pw{line}"))
+                        line += 1
+                took.append(seconds(program, path)[0])
+                os.remove(path)
+            if took[1] > RATIO * max(took[0], MEASURABLE / RATIO):
+                bad += 1
+                print(f"{os.path.basename(table)}, example {number} ({name}): {took[0]:.2f} and {took[1]:.2f} s: "
+                      f"{example['text'][:60]!r}", flush=True)
+    print(f"{bad} examples over", flush=True)
+    return bad > 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("keyradius")
@@ -381,6 +414,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--keep")
     parser.add_argument("--literals")
+    parser.add_argument("--examples")
     args = parser.parse_args()
     if args.list:
         print("\n".join(INPUTS))
@@ -414,6 +448,8 @@ def main():
               f"{took[1] * 1e7 / sizes[1]:.1f} |", flush=True)
     if args.literals:
         bad |= literals(program, args.literals, folder)
+    if args.examples:
+        bad |= examples(program, args.examples, folder)
     if not args.keep:
         shutil.rmtree(folder)
     return int(bad)

@@ -1,6 +1,7 @@
 //! The file around a line: words that decide what a setting means.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
@@ -14,6 +15,8 @@ pub(super) struct Surroundings<'a> {
     path: String,
     text: &'a Text,
     lower: OnceCell<Zeroizing<String>>,
+    /// Which entries the file meets. Each is searched for once: a file may have many lines that ask.
+    met: RefCell<BTreeMap<String, bool>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -21,7 +24,7 @@ impl<'a> Surroundings<'a> {
     pub(super) fn of(path: &std::path::Path, text: &'a Text) -> Self {
         let parts: Vec<_> = path.iter().rev().take(PARTS).map(|part| part.to_string_lossy().to_lowercase()).collect();
         let path = parts.into_iter().rev().collect::<Vec<_>>().join("/");
-        Self { path, text, lower: OnceCell::new() }
+        Self { path, text, lower: OnceCell::new(), met: RefCell::default() }
     }
 
     /// The name of the file, in lower case.
@@ -40,6 +43,13 @@ impl<'a> Surroundings<'a> {
             let word = word.to_lowercase();
             self.path.contains(&word) || self.lower().contains(&word)
         };
-        need.iter().all(|entry| entry.split('|').any(has))
+        need.iter().all(|entry| {
+            let before = self.met.borrow().get(entry).copied();
+            before.unwrap_or_else(|| {
+                let meets = entry.split('|').any(has);
+                self.met.borrow_mut().insert(entry.clone(), meets);
+                meets
+            })
+        })
     }
 }
