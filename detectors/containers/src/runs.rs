@@ -162,10 +162,7 @@ impl Unwrapper for Runs {
                 if run.start >= window.core_start {
                     places.push(run.start);
                 }
-            } else if classes & BASE64 == 0
-                && sum & (ESCAPE - 1) >= DIGIT
-                && at >= sparse
-                && lists::is_dense(bytes, at, false)
+            } else if classes & BASE64 == 0 && sum & (ESCAPE - 1) >= DIGIT && at >= sparse && lists::is_dense(bytes, at)
             {
                 match List::around(bytes, at, done.max(tried_list.saturating_sub(BACK))) {
                     Ok((list, end)) => {
@@ -178,7 +175,7 @@ impl Unwrapper for Runs {
                     Err(end) => (sparse, tried_list) = (end, at),
                 }
             }
-            if (signs.cells || (classes & BASE64 == 0 && signs.digit && lists::is_dense(bytes, at, true)))
+            if (signs.cells || (classes & BASE64 == 0 && signs.digit && lists::is_dense_as_dump(bytes, at)))
                 && next == at + STRIDE
                 && at >= no_dump
             {
@@ -408,7 +405,8 @@ fn is_stream(head: &[u8]) -> bool {
         b"7z\xbc\xaf\x27\x1c",
         b"LZIP\x01",
     ];
-    MAGICS.iter().any(|magic| head.starts_with(magic))
+    let first = head.first();
+    MAGICS.iter().any(|magic| magic.first() == first && head.starts_with(magic))
 }
 
 /// Whether the bytes begin with text, in ASCII or in UTF-16.

@@ -10,11 +10,14 @@ use std::ops::Range;
 use keyradius_readers::cells::characters;
 use zeroize::Zeroizing;
 
-use super::lists::is_promising;
+use super::lists::{is_promising, may_promise};
 
 /// Fewest bytes of a dump, and most that are decoded to tell what it is.
 const LEAST: usize = 40;
 const HEAD: usize = 256;
+
+/// How many bytes are decoded to tell what a dump cannot be.
+const FIRST: usize = 8;
 
 /// Longest line, longest label, most numbers of a line, how far before a place a dump may begin: in bytes.
 const LINE: usize = 400;
@@ -178,8 +181,12 @@ impl Kind {
         let second = line(bytes, start + first.len() + 1).unwrap_or_default();
         let (one, two) = (Line::of(first)?, Line::of(second)?);
         let promises = |kind: Self| {
-            let (head, _) = kind.decode(bytes, start, HEAD);
-            head.len() >= LEAST && is_promising(&head)
+            // Most lines of numbers are seen through by their first bytes.
+            let (first, _) = kind.decode(bytes, start, FIRST);
+            may_promise(&first) && {
+                let (head, _) = kind.decode(bytes, start, HEAD);
+                head.len() >= LEAST && is_promising(&head)
+            }
         };
         if one.cells.is_some() && two.cells.is_some() && promises(Self::Cells) {
             return Some(Self::Cells);
@@ -212,8 +219,9 @@ impl Kind {
                 }
             }
         }
-        let first = one.words.first().map(|word| word.strip_prefix(b"-").unwrap_or(word).len());
-        let fitting = NOTATIONS.into_iter().filter(|notation| first.is_some_and(|digits| notation.fits(digits)));
+        let digits = |word: &&[u8]| word.strip_prefix(b"-").unwrap_or(word).len();
+        let fits = |notation: &Notation| one.words.iter().take(2).all(|word| notation.fits(digits(word)));
+        let fitting = NOTATIONS.into_iter().filter(|notation| !one.words.is_empty() && fits(notation));
         let mut kinds = fitting.map(|notation| Self::Words { notation, has_offset: false, bytes: None });
         kinds.find(|kind| promises(*kind))
     }

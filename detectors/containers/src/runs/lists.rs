@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{is_stream, is_text, starts_zlib};
+use super::{is_stream, is_text, is_zlib, starts_zlib};
 
 /// Fewest numbers of a list, and most that are decoded to tell what it is.
 const LEAST: usize = 44;
@@ -41,12 +41,23 @@ const OF_DUMP: usize = 18;
 /// Words before the numbers of a line: directives of assemblers.
 const DIRECTIVES: [&[u8]; 8] = [b".byte", b".db", b"db", b".dc.b", b"dc.b", b"DCB", b"defb", b"DB"];
 
-/// Whether numbers are dense around a place, or as dense as in a dump.
-pub(super) fn is_dense(bytes: &[u8], at: usize, as_dump: bool) -> bool {
+/// Whether there are as many digits behind a place as in a dump.
+pub(super) fn is_dense_as_dump(bytes: &[u8], at: usize) -> bool {
+    digits_from(bytes, at) >= OF_DUMP
+}
+
+/// Whether there are as many digits around a place as in a list. A list of [`LEAST`] numbers goes on behind the first
+/// bytes, or began before them; a date in a sentence does neither.
+pub(super) fn is_dense(bytes: &[u8], at: usize) -> bool {
+    let is_dense = |at: usize| digits_from(bytes, at) >= DIGITS;
+    is_dense(at) && (is_dense(at + NEAR) || at.checked_sub(NEAR).is_some_and(is_dense))
+}
+
+/// The number of digits in [`NEAR`] bytes from a place on.
+fn digits_from(bytes: &[u8], at: usize) -> usize {
     let near = bytes.get(at..).unwrap_or_default();
     // Of a fixed length, all bytes are compared at once.
-    let digits = near.first_chunk::<NEAR>().map_or_else(|| digits(near), |near| digits(near));
-    digits >= if as_dump { OF_DUMP } else { DIGITS }
+    near.first_chunk::<NEAR>().map_or_else(|| digits(near), |near| digits(near))
 }
 
 #[inline]
@@ -185,14 +196,14 @@ impl Between {
 
     /// What may separate the numbers of a line, most likely first.
     fn of(line: &[u8]) -> impl Iterator<Item = Self> {
-        // Counted once: the line is asked for many signs.
-        let mut signs = [0_usize; 128];
+        // Counted once: the line, of at most 4 * NEAR bytes, is asked for many signs.
+        let mut signs = [0_u16; 128];
         for byte in line {
             if let Some(sign) = signs.get_mut(usize::from(*byte)) {
-                *sign += 1;
+                *sign = sign.wrapping_add(1);
             }
         }
-        let count = |sign: u8| signs.get(usize::from(sign)).copied().unwrap_or_default();
+        let count = |sign: u8| usize::from(signs.get(usize::from(sign)).copied().unwrap_or_default());
         let commas = count(b',') + count(b';');
         let first = match commas {
             3.. => Self::Commas,
@@ -471,11 +482,20 @@ impl Form<'_> {
 
 /// Whether bytes begin like a key, a stream or text.
 pub(super) fn is_promising(head: &[u8]) -> bool {
-    let is_der = matches!(head, [0x30, 0x82, _, _, 2 | 0x30, ..] | [0x30, 0x81, _, 2 | 0x30, ..])
-        || matches!(head, [0x30, 0x2e..=0x7f, 2, 1, ..] | [0x30, 0x80, 2 | 0x30, ..]);
-    is_der
-        || memchr::memmem::find(head, b"-----BEGIN ").is_some()
+    is_der(head)
         || is_text(head)
         || is_stream(head)
         || starts_zlib(head)
+        || memchr::memmem::find(head, b"-----BEGIN ").is_some()
+}
+
+fn is_der(head: &[u8]) -> bool {
+    matches!(head, [0x30, 0x82, _, _, 2 | 0x30, ..] | [0x30, 0x81, _, 2 | 0x30, ..])
+        || matches!(head, [0x30, 0x2e..=0x7f, 2, 1, ..] | [0x30, 0x80, 2 | 0x30, ..])
+}
+
+/// Whether what begins with these eight bytes may be promising. Text may follow a few other bytes.
+pub(super) fn may_promise(first: &[u8]) -> bool {
+    let printable = first.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')).count();
+    2 * printable >= first.len() || is_der(first) || is_stream(first) || is_zlib(first)
 }
