@@ -11,6 +11,7 @@ mod hostile;
 mod images;
 mod open;
 mod pages;
+mod places;
 mod radius;
 mod remarks;
 mod scenarios;

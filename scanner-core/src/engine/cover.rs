@@ -136,11 +136,12 @@ struct Run {
     alignments: u32,
 }
 
-/// The surroundings of an offset: the spans of one blob, and those around the blob.
+/// The surroundings of some bytes: the spans of one blob, and those around the blob.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Enclosing<'a> {
     covers: &'a Covers<'a>,
-    at: usize,
+    start: usize,
+    end: usize,
 }
 
 /// The spans of one blob.
@@ -168,6 +169,11 @@ impl<'a> Covers<'a> {
         self.active.iter().filter(|cover| cover.span.contains(&at)).count()
     }
 
+    /// How many spans there are.
+    pub(super) const fn count(&self) -> usize {
+        self.active.len()
+    }
+
     /// Adds a span.
     pub(super) fn add(&mut self, span: Range<usize>, known: Known) {
         self.active.push(Cover { span, known });
@@ -175,7 +181,12 @@ impl<'a> Covers<'a> {
 
     /// The surroundings of what is produced from the bytes at an offset.
     pub(super) fn at(&'a self, at: usize) -> Enclosing<'a> {
-        Enclosing { covers: self, at }
+        self.over(at..at + 1)
+    }
+
+    /// The surroundings of what is produced from a run of bytes: all spans that overlap it.
+    pub(super) fn over(&'a self, span: Range<usize>) -> Enclosing<'a> {
+        Enclosing { covers: self, start: span.start, end: span.end }
     }
 
     /// Whether a material found at an offset was already found in the same bytes.
@@ -228,7 +239,8 @@ fn bit(unwrapper: &dyn Unwrapper, hit: Hit<'_>, digits: usize) -> u32 {
 
 impl Enclosing<'_> {
     fn say(&self, material: &Material) -> bool {
-        let mut here = self.covers.active.iter().filter(|cover| cover.span.contains(&self.at));
+        let overlaps = |cover: &&Cover| cover.span.start < self.end && self.start < cover.span.end;
+        let mut here = self.covers.active.iter().filter(overlaps);
         here.any(|cover| cover.known.says(material)) || self.covers.outer.is_some_and(|outer| outer.say(material))
     }
 }

@@ -20,7 +20,7 @@ use crate::material::{Kind, Mark, Material, Occurrence};
 use crate::prefilter::{Owners, Seen};
 use crate::read_at::{Cursor, Held};
 use crate::seam::{Hit, INNER, Inspection, Unwrapper};
-use text::Wrapper;
+use text::{Reading, Wrapper};
 
 /// Maximum number of hits for which a list keeps its memory for the next blob: 1 MiB of hits.
 const MOST_SPARE: usize = 1 << 16;
@@ -28,10 +28,8 @@ const MOST_SPARE: usize = 1 << 16;
 /// Maximum number of findings of one blob held back until the blob was read to its end.
 const MOST_OF_A_BLOB: usize = 1 << 14;
 
-/// How far after a place that no anchor marks a finding may begin that was made in the same text.
-const NEAR: usize = 1 << 10;
-
-/// How many findings of a blob are remembered for this. In the text of further ones, keys may be reported twice.
+/// How many findings of a blob are remembered for the places that no anchor marks. In the text of further ones, keys may
+/// be reported twice.
 const MOST_SPANS: usize = 256;
 
 /// How many bytes a detector may read again in a blob of `length` bytes: each byte several times, and enough for many
@@ -144,7 +142,8 @@ impl Worker {
             && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
         let unwrappers = session.knowledge.unwrappers.iter();
         let places = unwrappers.flat_map(|one| one.places(blob).into_iter().map(move |at| (*one, at)));
-        let places: Vec<_> = places.collect();
+        let mut places: Vec<_> = places.collect();
+        places.sort_by_key(|(_, at)| *at);
         if !hits.is_empty() || whole || !places.is_empty() {
             self.ask(session, blob, whole, &hits, &places, budget, around);
         }
@@ -177,14 +176,15 @@ impl Worker {
         let first = self.count.all;
         // What an unwrapper decoded that claimed the whole blob.
         let mut decoded = 0..0;
-        // Where encodings were opened, with or without a finding: two readers of one run would double with every layer.
-        let mut opened_at: Vec<usize> = Vec::new();
+        // Which encodings were opened, with or without a finding.
+        let mut readings: Vec<Reading> = Vec::new();
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
-            let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
+            let mut wrapper =
+                Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line, read: None };
             // Stop at the first unwrapper that finds something; otherwise try the next: digits may be of two kinds.
             let opened = self.unwrap(*unwrapper, &mut wrapper, &covers);
-            opened_at.extend(opened.as_ref().map(|opened| opened.span.start));
+            readings.extend(opened.as_ref().map(|opened| opened.reading));
             if let Some(opened) = opened.filter(|opened| opened.found) {
                 covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
                 decoded = opened.span.clone();
@@ -192,8 +192,8 @@ impl Worker {
                 break;
             }
         }
-        // Where anything was found, for the places that no anchor marks.
-        let mut spans: Vec<Range<usize>> = Vec::new();
+        // What was found, for the places that no anchor marks.
+        let mut found_in = Covers::within(around.enclosing);
         for &seen in hits {
             covers.pass(seen.at);
             if session.run.cancelled() {
@@ -245,7 +245,7 @@ impl Worker {
             if found.is_empty() {
                 // Inside a finding, parts of the key look like keys of their own.
                 self.rejected += u64::from(looked_like && depth == 0 && !around.again);
-                let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
+                let wrapper = Wrapper { session, blob, hit, budget, around, line: 0, read: None };
                 let before = self.count.all;
                 self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, false);
                 if let Some((reason, detail)) =
@@ -260,14 +260,16 @@ impl Worker {
                     {
                         continue;
                     }
-                    let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, seen.at) };
+                    let line = lines.at(blob, seen.at);
+                    let mut wrapper = Wrapper { session, blob, hit, budget, around, line, read: None };
                     if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers) {
                         covers.opened(*unwrapper, blob, hit, opened.span.clone());
-                        if opened.found && spans.len() < MOST_SPANS {
-                            spans.push(opened.span.clone());
+                        if opened.found && found_in.count() < MOST_SPANS {
+                            found_in.add(opened.span.clone(), opened.known.clone());
                         }
-                        if opened_at.len() < MOST_SPANS {
-                            opened_at.push(opened.span.start);
+                        // Only these are asked for below.
+                        if places.binary_search_by_key(&opened.span.start, |(_, at)| *at).is_ok() {
+                            readings.push(opened.reading);
                         }
                         covers.add(opened.span, opened.known);
                     }
@@ -297,24 +299,25 @@ impl Worker {
                 self.keep(session, blob, material, line, mark);
             }
             if new {
-                if spans.len() < MOST_SPANS {
-                    spans.push(start..end);
+                if found_in.count() < MOST_SPANS {
+                    found_in.add(start..end, known.clone());
                 }
                 covers.add(start..end, known);
             }
-            let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
+            let wrapper = Wrapper { session, blob, hit, budget, around, line: 0, read: None };
             self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, true);
         }
-        let is_known = |at: usize| spans.iter().any(|span| span.start < at.saturating_add(NEAR) && at < span.end);
-        let is_read = |at: usize| decoded.contains(&at) || opened_at.contains(&at) || is_known(at);
-        for &(unwrapper, at) in places.iter().filter(|(_, at)| !is_read(*at)) {
+        readings.sort_unstable_by_key(Reading::at);
+        for &(unwrapper, at) in places.iter().filter(|(_, at)| !decoded.contains(at)) {
             if session.run.cancelled() || budget.out_of_time() {
                 return;
             }
-            let covers = Covers::within(around.enclosing);
             let hit = Hit { at, ..Hit::START };
-            let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, at) };
-            self.unwrap(unwrapper, &mut wrapper, &covers);
+            let line = lines.at(blob, at);
+            let read = readings.get(readings.partition_point(|reading| reading.at() < at)..).unwrap_or_default();
+            let read = read.get(..read.partition_point(|reading| reading.at() == at)).unwrap_or_default();
+            let mut wrapper = Wrapper { session, blob, hit, budget, around, line, read: Some(read) };
+            self.unwrap(unwrapper, &mut wrapper, &found_in);
         }
     }
 

@@ -63,7 +63,8 @@ fn lines(digits: &str) -> String {
     lines.join("\n")
 }
 
-fn pem(der: &[u8]) -> String {
+/// A private key in PEM.
+pub(crate) fn pem(der: &[u8]) -> String {
     let dashes = "-".repeat(5);
     format!("{dashes}BEGIN PRIVATE KEY{dashes}\n{}\n{dashes}END PRIVATE KEY{dashes}\n", lines(&base64(der)))
 }

@@ -1,5 +1,6 @@
 //! Opens text encodings: with unwrappers, or as decoded by detectors on the way to a finding.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,7 +23,7 @@ impl Worker {
         wrapper: &mut Wrapper<'_>,
         covers: &Covers<'_>,
     ) -> Option<Unwrapped> {
-        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
+        let Wrapper { session, blob, hit, budget, around, line, read } = *wrapper;
         let kind = unwrapper.about().id;
         let gap = |reason: Reason, detail: String| {
             session.run.gap(Gap::new(blob.origin.clone(), reason, detail));
@@ -33,9 +34,21 @@ impl Worker {
         let mut covered = None;
         let frames = self.known.len();
         let mut each = |entry: Entry<'_>| {
+            let reading = Reading::of(&entry);
+            // What another unwrapper has searched. Without this, the work would double with every layer.
+            let searched = read
+                .into_iter()
+                .flatten()
+                .filter(|before| before.is_start_of(&reading))
+                .map(|before| before.length)
+                .max();
+            let searched = searched.unwrap_or(0);
+            if searched >= entry.bytes.len() && searched > 0 {
+                return ControlFlow::Break(());
+            }
             too_deep |= is_deepest;
             if too_deep {
-                covered = Some(Unwrapped { span: entry.span, found: false, known: Known::default() });
+                covered = Some(Unwrapped { span: entry.span, found: false, known: Known::default(), reading });
                 return ControlFlow::Break(());
             }
             let at = blob.window.start + entry.span.start as u64;
@@ -55,19 +68,27 @@ impl Worker {
                 beside: false,
                 carves: false,
                 again: around.again,
-                enclosing: Some(covers.at(hit.at)),
+                // At a place that no anchor marks, a finding of the same text may begin later.
+                enclosing: Some(if read.is_some() { covers.over(entry.span.clone()) } else { covers.at(hit.at) }),
             };
             let frame = self.begin();
             // A Helm release, for example, is gzip in base64 in base64.
-            let unpacked = session.unpack_text(&origin, entry.bytes, budget, &inside);
+            let unpacked =
+                if searched == 0 { session.unpack_text(&origin, entry.bytes, budget, &inside) } else { None };
             // An entry equal to its blob would be scanned again at every level.
             if unpacked.is_none() && entry.bytes != blob.bytes {
-                self.look(session, Blob { bytes: entry.bytes, origin: &origin, window }, budget, &inside);
+                // Of what was searched, a quarter is looked at again, for what lies across the border.
+                let from = searched - searched / 4;
+                let (skipped, bytes) = entry.bytes.split_at_checked(from).unwrap_or((&[], entry.bytes));
+                window.start = skipped.len() as u64;
+                window.line += count_lines(skipped);
+                window.core_end = bytes.len();
+                self.look(session, Blob { bytes, origin: &origin, window }, budget, &inside);
             }
             let mut known = self.end(frame);
             let found = unpacked.is_some() || !known.is_empty();
             known.join(unpacked.unwrap_or_default());
-            covered = Some(Unwrapped { span: entry.span, found, known });
+            covered = Some(Unwrapped { span: entry.span, found, known, reading });
             if session.run.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         match catch_unwind(AssertUnwindSafe(|| unwrapper.open(blob, hit, budget, &mut each))) {
@@ -137,7 +158,7 @@ impl Worker {
         covers: &Covers<'_>,
         again: bool,
     ) -> Known {
-        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
+        let Wrapper { session, blob, hit, budget, around, line, .. } = *wrapper;
         let gap = |reason: Reason, detail: String| {
             session.run.gap(Gap::new(blob.origin.clone(), reason, detail));
         };
@@ -187,6 +208,38 @@ pub(super) struct Unwrapped {
     pub(super) found: bool,
     /// The findings inside.
     pub(super) known: Known,
+    /// How its last blob was read.
+    pub(super) reading: Reading,
+}
+
+/// How an encoding was read: enough to tell whether another unwrapper decodes the same bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// Where the encoding begins.
+    at: usize,
+    /// How many bytes were decoded, and a hash of the first ones.
+    length: usize,
+    head: u64,
+}
+
+impl Reading {
+    /// How many decoded bytes are compared. Two encodings of which so many bytes are the same are the same encoding.
+    const HEAD: usize = 64;
+
+    fn of(entry: &Entry<'_>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(entry.bytes.get(..entry.bytes.len().min(Self::HEAD)).unwrap_or_default());
+        Self { at: entry.span.start, length: entry.bytes.len(), head: hasher.finish() }
+    }
+
+    /// Whether another reading begins with these bytes.
+    const fn is_start_of(&self, other: &Self) -> bool {
+        self.at == other.at && self.head == other.head
+    }
+
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
 }
 
 /// A wrapper to open.
@@ -198,6 +251,8 @@ pub(super) struct Wrapper<'w> {
     pub(super) budget: &'w Budget,
     pub(super) around: &'w Context<'w>,
     pub(super) line: u64,
+    /// At a place that no anchor marks: what other unwrappers have decoded there.
+    pub(super) read: Option<&'w [Reading]>,
 }
 
 #[cfg(test)]

@@ -1,0 +1,89 @@
+//! Encodings that no literal betrays, beside other findings: what was found near one, or at the same place in another
+//! notation, hides nothing in it. And two readers of one run do not double the work with every layer.
+
+use std::fmt::Write;
+
+use keyradius_core::budget::Limits;
+use keyradius_core::material::{Identity, Kind};
+
+use crate::covering::plant;
+
+/// How many bytes of text are between the two keys.
+const APART: [usize; 4] = [0, 20, 300, 3000];
+
+fn base32(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let value = |five: &[u8]| (0..5).fold(0, |value, at| value << 1 | five.get(at).copied().unwrap_or(0));
+    bits.chunks(5).map(|five| char::from(DIGITS[usize::from(value(five))])).collect()
+}
+
+/// Decimal numbers, eight on a line.
+fn numbers(bytes: &[u8]) -> String {
+    let row = |row: &[u8]| row.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    bytes.chunks(8).map(row).collect::<Vec<_>>().join(",\n")
+}
+
+/// As `od -A o -t x4` on a little-endian machine prints it.
+fn words(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for (row, line) in bytes.chunks(16).enumerate() {
+        write!(out, "{:07o}", 16 * row).expect("a string");
+        for word in line.chunks(4) {
+            let word = word.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+            write!(out, " {word:08x}").expect("a string");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("a string");
+        out
+    })
+}
+
+/// How many different private keys are found in a text.
+fn keys(text: &str) -> usize {
+    let harvest = keyradius_detectors::engine().bytes("a.txt", text.as_bytes());
+    let private = harvest.occurrences.iter().filter(|o| o.material.kind == Kind::PrivateKey);
+    let ids = private.filter_map(|o| match o.material.identity.as_ref()? {
+        Identity::Public(half) => Some(half.id.key_only),
+        Identity::Opaque(_) => None,
+    });
+    ids.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+#[test]
+fn a_finding_hides_no_encoding_beside_it() {
+    let (one, other) = (plant::pem(&plant::key(1)), plant::pem(&plant::key(2)));
+    let notations: [(&str, fn(&[u8]) -> String); 3] = [("base32", base32), ("numbers", numbers), ("words", words)];
+    for (name, notation) in notations {
+        let encoded = notation(one.as_bytes());
+        assert_eq!(keys(&encoded), 1, "{name} alone");
+        for apart in APART {
+            let text = "a word of text\n".repeat(apart.div_ceil(15));
+            assert_eq!(keys(&format!("{encoded}\n{text}\n{other}")), 2, "{name}, {apart} bytes before a key");
+            assert_eq!(keys(&format!("{other}\n{text}\n{encoded}\n")), 2, "{name}, {apart} bytes after a key");
+        }
+    }
+}
+
+#[test]
+fn layers_of_one_encoding_are_read_once_each() {
+    let notations: [(&str, fn(&[u8]) -> String, usize); 3] =
+        [("base32", base32, 9), ("numbers", numbers, 4), ("hexadecimal", hex, 9)];
+    for (name, notation, layers) in notations {
+        let mut text = "nothing but a sentence that is long enough to be looked at as text, twice. ".repeat(2);
+        for _ in 0..layers {
+            text = notation(text.as_bytes());
+        }
+        // Each layer is shorter than the one around it: decoded by two readers, they are less than four times the text.
+        // Doubled, nine layers of hexadecimal would be nine times the text.
+        let limits = Limits { max_expanded: 6 * text.len() as u64, ..Limits::default() };
+        let harvest = keyradius_detectors::engine().limited(limits).bytes("a.txt", text.as_bytes());
+        assert_eq!(harvest.gaps.len(), 0, "{name}: {:?}", harvest.gaps);
+    }
+}
