@@ -1,8 +1,9 @@
 //! Findings in bounded memory: a million copies of one key become ten thousand places and a count.
 //!
 //! Kept are the first [`PLACES`] places of each key, and [`RUN`] bytes of all findings: private keys before ordinary
-//! secrets, and these before public material. Everything else is counted and becomes a gap, so no finding is dropped
-//! silently.
+//! secrets, and these before public material; of each, files before the history of a repository. If all of it is more,
+//! [`PUBLIC_PLACES`] of each certificate and public key are kept, so that those of which there are many do not displace
+//! the others: roles depend on them. Everything else is counted and becomes a gap, so no finding is dropped silently.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ use crate::material::{Identity, Kind, Locked, Material, Occurrence, Provenance};
 
 /// Maximum number of places kept of one key (or certificate, or secret) in one format.
 const PLACES: usize = 10_000;
+
+/// Maximum number of places kept of one certificate or public key, if the findings are more than [`RUN`].
+const PUBLIC_PLACES: usize = 500;
 
 /// Maximum total size of the findings that are kept, in bytes.
 const RUN: u64 = 96 << 20;
@@ -34,6 +38,8 @@ pub(crate) struct Found {
     dropped: BTreeMap<Kind, u64>,
     /// Keys with more places than are kept: the first place dropped, and how many were dropped.
     more: BTreeMap<Same, (Origin, u64)>,
+    /// Whether only [`PUBLIC_PLACES`] of public material are kept.
+    fewer: bool,
 }
 
 /// Equal for materials that are the same key, certificate or secret in the same format.
@@ -80,29 +86,12 @@ impl Found {
     /// Drops what exceeds the limits.
     fn choose(&mut self) {
         self.kept.sort_by(order);
-        let mut places: BTreeMap<Same, usize> = BTreeMap::new();
-        let more = &mut self.more;
-        self.kept.retain(|occurrence| {
-            let Some(same) = Same::of(&occurrence.material) else { return true };
-            let count = places.entry(same.clone()).or_default();
-            *count += 1;
-            if *count > PLACES {
-                let (first, times) = more.entry(same).or_insert_with(|| (occurrence.origin.clone(), 0));
-                *times += 1;
-                if occurrence.origin < *first {
-                    first.clone_from(&occurrence.origin);
-                }
-            }
-            *count <= PLACES
-        });
-        let (mut count, mut bytes) = (0, 0);
-        let mut previous = None;
-        for occurrence in &self.kept {
-            let more = bytes + cost(occurrence, previous);
-            if more > RUN {
-                break;
-            }
-            (count, bytes, previous) = (count + 1, more, Some(occurrence));
+        self.retain(|_| PLACES);
+        let (mut count, mut bytes) = self.that_fit();
+        if self.fewer || count < self.kept.len() {
+            self.fewer = true;
+            self.retain(|kind| if is_public(kind) { PUBLIC_PLACES } else { PLACES });
+            (count, bytes) = self.that_fit();
         }
         for occurrence in self.kept.iter().skip(count) {
             *self.dropped.entry(occurrence.material.kind).or_default() += 1;
@@ -113,14 +102,53 @@ impl Found {
         self.bytes = bytes;
     }
 
+    /// Drops the places of each key, certificate or secret beyond the first ones.
+    fn retain(&mut self, most: impl Fn(Kind) -> usize) {
+        let mut places: BTreeMap<Same, usize> = BTreeMap::new();
+        let more = &mut self.more;
+        self.kept.retain(|occurrence| {
+            let Some(same) = Same::of(&occurrence.material) else { return true };
+            let most = most(same.kind);
+            let count = places.entry(same.clone()).or_default();
+            *count += 1;
+            if *count > most {
+                let (first, times) = more.entry(same).or_insert_with(|| (occurrence.origin.clone(), 0));
+                *times += 1;
+                if occurrence.origin < *first {
+                    first.clone_from(&occurrence.origin);
+                }
+            }
+            *count <= most
+        });
+    }
+
+    /// How many of the first occurrences fit into [`RUN`], and their size.
+    fn that_fit(&self) -> (usize, u64) {
+        let (mut count, mut bytes) = (0, 0);
+        let mut previous = None;
+        for occurrence in &self.kept {
+            let more = bytes + cost(occurrence, previous);
+            if more > RUN {
+                break;
+            }
+            (count, bytes, previous) = (count + 1, more, Some(occurrence));
+        }
+        (count, bytes)
+    }
+
     /// The kept occurrences, and gaps for the dropped ones.
     pub(crate) fn finish(mut self) -> (Vec<Occurrence>, Vec<Gap>) {
         self.choose();
         let mut gaps: Vec<Gap> = self
             .more
-            .into_values()
-            .map(|(origin, times)| {
-                let detail = format!("and {times} more places of the same key or secret, beyond the first {PLACES}");
+            .into_iter()
+            .map(|(same, (origin, times))| {
+                let (same, most) = match (is_public(same.kind), self.fewer) {
+                    (true, true) => ("certificate or public key", PUBLIC_PLACES),
+                    (true, false) => ("certificate or public key", PLACES),
+                    (false, _) => ("key or secret", PLACES),
+                };
+                let detail = format!("and {times} more places of the same {same}, beyond the first {most}");
                 Gap::of_many(origin, Reason::TooMany, detail)
             })
             .collect();
@@ -134,6 +162,10 @@ impl Found {
     }
 }
 
+const fn is_public(kind: Kind) -> bool {
+    matches!(kind, Kind::Certificate | Kind::PublicKey)
+}
+
 const fn plural(kind: Kind) -> &'static str {
     match kind {
         Kind::PrivateKey => "private keys",
@@ -145,7 +177,7 @@ const fn plural(kind: Kind) -> &'static str {
     }
 }
 
-/// The order in which materials are kept: by what must not be lost, then by place.
+/// The order in which materials are kept: by what must not be lost, files before history, then by place.
 fn order(a: &Occurrence, b: &Occurrence) -> Ordering {
     let rank = |o: &Occurrence| match o.material.kind {
         Kind::PrivateKey | Kind::Keystore => 0,
@@ -158,6 +190,7 @@ fn order(a: &Occurrence, b: &Occurrence) -> Ordering {
     };
     rank(a)
         .cmp(&rank(b))
+        .then_with(|| a.origin.object.is_some().cmp(&b.origin.object.is_some()))
         .then_with(|| a.origin.cmp(&b.origin))
         .then_with(|| place(a).cmp(&place(b)))
         .then_with(|| Same::of(&a.material).cmp(&Same::of(&b.material)))
@@ -197,6 +230,7 @@ fn cost(occurrence: &Occurrence, previous: Option<&Occurrence>) -> u64 {
 mod tests {
     use super::*;
     use crate::material::Encoding;
+    use crate::oid::{Format, ObjectId};
 
     fn occurrence(path: &str, offset: u64, kind: Kind, digest: u32) -> Occurrence {
         let mut material = Material::new(kind, "test", Encoding::Text, 0..1);
@@ -224,6 +258,37 @@ mod tests {
         assert_eq!(gaps[0].detail, "and 40000 more places of the same key or secret, beyond the first 10000");
         assert_eq!(kept.last().unwrap().origin.to_string(), "b");
         let (again, same) = run(49_999);
+        assert_eq!((places(&again), same), (places(&kept), gaps));
+    }
+
+    #[test]
+    fn many_places_of_a_certificate_displace_no_other() {
+        let in_history = |path: u32, digest| {
+            let mut one = occurrence(&format!("a{path}"), 0, Kind::Certificate, digest);
+            one.origin = Origin::object(format!("a{path}"), ObjectId::of(Format::Sha1, crate::oid::Kind::Blob, b"x"));
+            one
+        };
+        let many = (0..30).flat_map(|digest| (0..9000).map(move |path| (path, digest)));
+        let run = |order: &dyn Fn(&mut Vec<Occurrence>)| {
+            let mut all: Vec<_> = many.clone().map(|(path, digest)| in_history(path, digest)).collect();
+            all.push(in_history(u32::MAX, 100));
+            all.push(occurrence("z", 0, Kind::Certificate, 3));
+            order(&mut all);
+            let mut found = Found::default();
+            all.into_iter().for_each(|one| found.extend(std::iter::once(one)));
+            found.finish()
+        };
+        let (kept, gaps) = run(&|_| ());
+        let of = |digest: u8| {
+            kept.iter()
+                .filter(|o| {
+                    o.material.identity == occurrence("", 0, Kind::Certificate, digest.into()).material.identity
+                })
+                .count()
+        };
+        assert_eq!((of(100), of(3), of(4), gaps.len()), (1, PUBLIC_PLACES, PUBLIC_PLACES, 30));
+        assert_eq!(kept[0].origin.to_string(), "z", "a file before history");
+        let (again, same) = run(&|all| all.reverse());
         assert_eq!((places(&again), same), (places(&kept), gaps));
     }
 
