@@ -16,11 +16,12 @@ pub const HEADINGS: [&str; 7] =
 
 /// The names whose values come from a finding. A finding may lack some of them: a key that is only in a history has no
 /// copy that a command can read.
-pub const KNOWN: [&str; 9] = [
+pub const KNOWN: [&str; 10] = [
     "finding",
     "copy",
     "copies",
     "history-paths",
+    "history-texts",
     "first-seen",
     "spki-sha256",
     "serial",

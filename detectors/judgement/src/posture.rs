@@ -202,7 +202,7 @@ fn certificates(facts: &Facts<'_>, hit: &mut Hit<'_>) {
         hit("LONG-VALIDITY", "a public code signing certificate that is valid for more than 460 days".into(), long);
     }
     if facts.expired() && matches!(facts.expiry(), Expiry::Ignored | Expiry::WithoutTimestamp) && usable {
-        let text = "all its certificates are expired, but its signatures are still trusted";
+        let text = "all its certificates are expired, but verifiers of its role may still trust its signatures";
         hit("EXPIRED-BUT-ALIVE", text.into(), of(&|_| true));
     }
 }

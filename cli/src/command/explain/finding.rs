@@ -79,14 +79,15 @@ impl Sink for Search<'_> {
     }
 }
 
-/// Whether this is a name of the key: the digest of its public half in hex, a fingerprint of SSH (base64, in its own
+/// Whether this is a name of the key: the digest of its public half in hex, or the start of it; a fingerprint of SSH (base64, in its own
 /// case) or of OpenPGP, or the key id at the end of that.
 fn is_name(key: &Key, name: &str) -> bool {
-    let same = |known: Option<&Word>| known.is_some_and(|known| known.eq_ignore_ascii_case(name));
     let ssh = key.ssh_sha256.as_ref().is_some_and(|known| known.as_str() == name);
     let ends = |known: &Word| known.to_ascii_lowercase().ends_with(&name.to_ascii_lowercase());
     let pgp = name.len() >= 16 && key.pgp_fingerprints.iter().any(ends);
-    same(key.spki_sha256.as_ref()) || same(key.ciphertext_sha256.as_ref()) || ssh || pgp
+    // The report shows the first 16 digits of a digest.
+    let begins = |known: Option<&Word>| known.is_some_and(|known| name.len() >= 16 && has_start(known, name));
+    begins(key.spki_sha256.as_ref()) || begins(key.ciphertext_sha256.as_ref()) || ssh || pgp
 }
 
 /// Explains the finding with this id in a report of at most `most` bytes; the path `-` is standard input. The beginning
@@ -318,12 +319,21 @@ fn known(finding: &Finding) -> Vec<(&'static str, String)> {
         known.push(("copy", quoted(first)));
         known.push(("copies", all.join(" \\\n  ")));
     }
-    let mut paths: Vec<&str> = finding.occurrences.iter().filter_map(path_in_repository).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    if !paths.is_empty() {
-        let all: Vec<String> = paths.iter().take(MOST_COPIES).map(|path| format!("--path {}", quoted(path))).collect();
+    // A file that begins with the key is removed from the history as a whole. Others are source code or settings.
+    let paths = |whole: bool| {
+        let places = finding.occurrences.iter().filter(|one| (one.place.line <= 1) == whole);
+        places.filter_map(path_in_repository).collect::<BTreeSet<_>>()
+    };
+    let (whole, texts) = (paths(true), paths(false));
+    let texts: Vec<&str> = texts.difference(&whole).copied().collect();
+    if !whole.is_empty() {
+        let all: Vec<String> = whole.iter().take(MOST_COPIES).map(|path| format!("--path {}", quoted(path))).collect();
         known.push(("history-paths", all.join(" \\\n  ")));
+    }
+    if let Some(first) = texts.first() {
+        let more = texts.len() - 1;
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        known.push(("history-texts", format!("{}{more}", quoted(first))));
     }
     let key = &finding.key;
     let words = [
