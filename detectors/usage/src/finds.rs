@@ -13,6 +13,7 @@ use super::mounts::Mount;
 use super::scope::Scopes;
 use super::tables::{Password, Rule};
 use super::text::Text;
+use super::value::is_secret;
 use super::{CANDIDATES, REFERENCES};
 
 /// Most points of a line that is commented out.
@@ -57,6 +58,11 @@ impl Finds {
             if names.is_empty() {
                 return;
             }
+        }
+        let named = names.len();
+        names.retain(|name| !is_secret(name));
+        if named > 0 && names.is_empty() {
+            return;
         }
         names.sort();
         names.dedup();

@@ -91,8 +91,8 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
     vec![match part {
         Part::Path => path(),
         Part::Directory => Name::Directory(text.trim_start_matches("~/").to_owned()),
-        Part::Alias => Name::Alias(text.to_owned()),
-        Part::Stem => return vec![Name::Alias(text.to_owned()), Name::Path(format!("{text}.key"))],
+        Part::Alias => Name::Alias(without_credentials(text)),
+        Part::Stem => return vec![Name::Alias(without_credentials(text)), Name::Path(format!("{text}.key"))],
         Part::Variable => Name::Variable(text.to_owned()),
         Part::Digits => match digits(text) {
             Some(digits) => Name::Digits(digits),
@@ -100,9 +100,9 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
         },
         Part::Auto => match digits(text) {
             Some(digits) => Name::Digits(digits),
-            None if text.contains('@') || text.contains(": ") => Name::Alias(text.to_owned()),
+            None if text.contains('@') || text.contains(": ") => Name::Alias(without_credentials(text)),
             None if text.contains(['/', '\\']) || ends_like_key(text, around.password) => path(),
-            None => Name::Alias(text.to_owned()),
+            None => Name::Alias(without_credentials(text)),
         },
         // A value that may be the key itself is only shown as the name of its variable.
         Part::Secret | Part::Password => return Vec::new(),
@@ -235,6 +235,28 @@ fn is_inline(text: &str) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b':'))
             && text.bytes().filter(|&byte| byte == b'/').count() * 16 < text.len())
+}
+
+/// Whether a name may be a private key itself, written as a number, in base32 or in bech32: such a name is never kept.
+pub(super) fn is_secret(name: &Name) -> bool {
+    /// Digits of 128 bits, decimal and in base32 with a margin for identifiers in capitals.
+    const DECIMAL: usize = 39;
+    const BASE32: usize = 40;
+    /// Prefixes of Nostr and Sui.
+    const BECH32: [&str; 2] = ["nsec1", "suiprivkey1"];
+    let text = match name {
+        Name::Path(text) | Name::Directory(text) | Name::Alias(text) | Name::Variable(text) => text,
+        // Digests, at most 64 digits.
+        Name::Digits(_) => return false,
+    };
+    text.split(['/', '\\', '.']).any(|part| {
+        let all = |least: usize, is: fn(&u8) -> bool| part.len() >= least && part.as_bytes().iter().all(is);
+        let has_digit = part.bytes().any(|byte| byte.is_ascii_digit());
+        let lower = part.to_ascii_lowercase();
+        all(DECIMAL, u8::is_ascii_digit)
+            || (has_digit && all(BASE32, |byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7' | b'=')))
+            || (part.len() >= DECIMAL && BECH32.iter().any(|prefix| lower.starts_with(prefix)))
+    })
 }
 
 fn ends_like_key(text: &str, table: &Password) -> bool {

@@ -26,6 +26,7 @@ use super::REFERENCES;
 use super::tables::TABLES;
 use super::text::Text;
 use super::topic;
+use super::value::is_secret;
 use code::Code;
 use language::Language;
 pub(crate) use rules::SOURCES;
@@ -223,8 +224,8 @@ impl Reader<'_> {
             return;
         }
         let Some(token) = self.code.token(name) else { return };
-        if !found.paths.is_empty() {
-            let names = found.paths.iter().cloned().map(Name::Path).collect();
+        let names: Vec<Name> = found.paths.iter().cloned().map(Name::Path).filter(|name| !is_secret(name)).collect();
+        if !names.is_empty() {
             self.push(rule, token.start..token.end, names);
         }
         for &at in &found.here {

@@ -65,12 +65,12 @@ pub(super) fn read(blob: Blob<'_>, text: &Text, lower: &str, table: &Password, o
     }
     let mut about: Vec<String> = Vec::new();
     for number in 0..text.count() {
-        let names = quoted(text.of_line(number)).into_iter().filter_map(|text| path(&text));
-        about.extend(
-            names.filter(|name| !about.contains(name)).take(NAMES - about.len().min(NAMES)).collect::<Vec<_>>(),
-        );
+        for name in quoted(text.of_line(number)).filter_map(|text| path(&text)) {
+            if about.len() < NAMES && !about.contains(&name) {
+                about.push(name);
+            }
+        }
     }
-    about.truncate(NAMES);
     out.candidates.extend(found.into_iter().map(|(number, text)| Candidate {
         secret: Secret::new(text.as_bytes().to_vec()),
         origin: blob.origin.clone(),
@@ -81,29 +81,29 @@ pub(super) fn read(blob: Blob<'_>, text: &Text, lower: &str, table: &Password, o
 }
 
 /// The texts in quotes of a line.
-fn quoted(line: &str) -> Vec<Zeroizing<String>> {
-    let mut out = Vec::new();
+fn quoted(line: &str) -> impl Iterator<Item = Zeroizing<String>> {
     let mut rest = line;
-    while let Some(open) = rest.find(['"', '\'', '`']) {
-        let Some(quote) = rest.get(open..).and_then(|rest| rest.chars().next()) else { break };
-        let inner = rest.get(open + 1..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let open = rest.find(['"', '\'', '`'])?;
+        let quote = rest.get(open..)?.chars().next()?;
+        let inner = rest.get(open + 1..)?;
+        let mut is_escaped = false;
+        // None: an apostrophe, or a text that goes on in the next line.
+        let end = inner.find(|c| {
+            let ends = c == quote && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            ends
+        })?;
+        let (raw, after) = inner.split_at_checked(end)?;
+        rest = after.get(1..)?;
         // Reserved at once: a growing text would leave copies in memory.
-        let mut text = Zeroizing::new(String::with_capacity(inner.len()));
-        let mut chars = inner.char_indices();
-        let end = loop {
-            match chars.next() {
-                None => break None,
-                Some((at, c)) if c == quote => break Some(at),
-                Some((_, '\\')) => text.extend(chars.next().map(|(_, c)| c)),
-                Some((_, c)) => text.push(c),
-            }
-        };
-        // An apostrophe, or a text that goes on in the next line.
-        let Some(end) = end else { break };
-        out.push(text);
-        rest = inner.get(end + 1..).unwrap_or_default();
-    }
-    out
+        let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+        let mut chars = raw.chars();
+        while let Some(c) = chars.next() {
+            text.extend(if c == '\\' { chars.next() } else { Some(c) });
+        }
+        Some(text)
+    })
 }
 
 #[cfg(test)]
@@ -112,8 +112,8 @@ mod tests {
 
     #[test]
     fn texts_in_quotes() {
-        let texts = quoted(r#"f('a', "b\"c", `d`) // it's"#);
+        let texts: Vec<_> = quoted(r#"f('a', "b\"c", `d`) // it's"#).collect();
         assert_eq!(texts.iter().map(|text| text.as_str()).collect::<Vec<_>>(), ["a", "b\"c", "d"]);
-        assert!(quoted("don't").is_empty());
+        assert_eq!(quoted("don't").count(), 0);
     }
 }
