@@ -20,7 +20,7 @@ static ABOUT: About = About {
     title: "EBCDIC",
     detects: "Files and members that are text in EBCDIC from their first byte on: letters, digits, blanks, line ends and \
               the signs that the code pages 037, 500 and 1047 share, and the brackets of 037 and 1047.",
-    blind_to: "EBCDIC after other bytes, in records with binary headers, and in a git history text that does not begin \
+    blind_to: "EBCDIC after other bytes, what is more than 5 MiB from the start, in records with binary headers, and in a git history text that does not begin \
                with a PEM.",
     respond: "Treat the contents as plain text.",
     references: &["IBM code pages 37, 500 and 1047"],

@@ -6,6 +6,8 @@
 //! one more for each object that is handed out, and the size of each object that is built. A base in another pack, as
 //! in a thin pack, is reported.
 
+mod delta;
+
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
@@ -18,6 +20,7 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::compressed::READ;
+use delta::apply;
 
 /// Packs and bundles of git.
 #[derive(Debug)]
@@ -165,17 +168,26 @@ fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     if !header.starts_with(PACK) {
         return Err(malformed.into());
     }
-    let count = u64::from(u32::from_be_bytes([a, b, c, d]));
+    let stated = u64::from(u32::from_be_bytes([a, b, c, d]));
     // Every entry has three bytes at least.
-    if count > bytes.size() / 3 {
-        return Err(malformed.into());
-    }
+    let count = stated.min(bytes.size() / 3);
     inside.holds(count.saturating_mul(ENTRY).max(READ as u64)).map_err(Unopenable::Limit)?;
     let mut entries: Vec<Entry> = Vec::new();
     let mut named: BTreeMap<[u8; ID], u64> = BTreeMap::new();
     let mut at = start + HEADER;
-    for number in 0..count {
-        let Some(entry) = entry(&bytes, at) else {
+    for number in 0_u64.. {
+        let next = entry(&bytes, at);
+        // Objects behind the last one that counts: an index may name them, and git shows them.
+        if number >= count {
+            if !next.as_ref().is_some_and(|next| is_whole(&bytes, next)) {
+                break;
+            }
+            if number == count {
+                inside.unread(Member { name: b"", at }, Reason::Damaged, "the number of objects of a pack");
+            }
+            inside.holds((number + 1).saturating_mul(ENTRY).max(READ as u64)).map_err(Unopenable::Limit)?;
+        }
+        let Some(entry) = next else {
             inside.unread(Member { name: b"", at }, Reason::Damaged, "entry of a pack");
             break;
         };
@@ -220,6 +232,12 @@ fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         let _ = inside.member(Member { name: b"trailing", at: end }, &mut bytes.part(end, bytes.size() - end));
     }
     Ok(())
+}
+
+/// Whether an entry is followed by a stream of its size.
+fn is_whole(bytes: &Cursor, entry: &Entry) -> bool {
+    let inflated = std::io::copy(&mut stream(bytes, entry).take(entry.size + 1), &mut std::io::sink());
+    entry.size > 0 && inflated.is_ok_and(|size| size == entry.size)
 }
 
 /// Reads a member, and learns its id.
@@ -332,62 +350,6 @@ fn inflated(bytes: &Cursor, entry: &Entry, most: u64) -> Option<Zeroizing<Vec<u8
     let mut out = Zeroizing::new(Vec::new());
     let _ = stream(bytes, entry).take(entry.size).read_to_end(&mut out);
     (out.len() as u64 == entry.size).then_some(out)
-}
-
-/// A number of seven bits a byte, the lowest first.
-fn number(delta: &mut &[u8]) -> Option<u64> {
-    let (mut value, mut shift) = (0_u64, 0);
-    loop {
-        let (byte, rest) = delta.split_first()?;
-        *delta = rest;
-        value |= u64::from(byte & 0x7f).checked_shl(shift).filter(|_| shift < 60)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-        shift += 7;
-    }
-}
-
-/// Builds an object from a delta and its base.
-fn apply(delta: &[u8], base: &[u8], most: u64) -> Result<Zeroizing<Vec<u8>>, Reason> {
-    let mut rest = delta;
-    let (from, size) = number(&mut rest).zip(number(&mut rest)).ok_or(Reason::Damaged)?;
-    if from != base.len() as u64 {
-        return Err(Reason::Damaged);
-    }
-    if size > most {
-        return Err(Reason::TooLarge);
-    }
-    let size = usize::try_from(size).map_err(|_| Reason::TooLarge)?;
-    let mut out = Zeroizing::new(Vec::with_capacity(size.min(delta.len() + base.len())));
-    while let Some((&op, after)) = rest.split_first() {
-        rest = after;
-        let piece = if op & 0x80 == 0 {
-            let (literal, after) = rest.split_at_checked(op.into()).filter(|_| op > 0).ok_or(Reason::Damaged)?;
-            rest = after;
-            literal
-        } else {
-            let mut value = |bits: std::ops::Range<u32>| {
-                bits.clone().try_fold(0_usize, |value, bit| {
-                    if op >> bit & 1 == 0 {
-                        return Some(value);
-                    }
-                    let (byte, after) = rest.split_first()?;
-                    rest = after;
-                    Some(value | usize::from(*byte) << (8 * (bit - bits.start)))
-                })
-            };
-            let (offset, length) = value(0..4).zip(value(4..7)).ok_or(Reason::Damaged)?;
-            // A size of 0 means 64 KiB.
-            let length = if length == 0 { 0x10000 } else { length };
-            base.get(offset..).and_then(|base| base.get(..length)).ok_or(Reason::Damaged)?
-        };
-        if out.len() + piece.len() > size {
-            return Err(Reason::Damaged);
-        }
-        out.extend_from_slice(piece);
-    }
-    if out.len() == size { Ok(out) } else { Err(Reason::Damaged) }
 }
 
 #[cfg(test)]

@@ -23,8 +23,11 @@ static ABOUT: About = About {
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Longest keyword, language and translated keyword together, in bytes.
-const HEADER: usize = 1 << 10;
+/// Longest keyword, language and translated keyword together, in bytes. Most have fewer than the first number.
+const HEADERS: [u64; 2] = [1 << 10, 1 << 20];
+
+/// First bytes of a file: if there are so many, and they do not end with the last chunk, a text may come later.
+const FIRST: usize = 64 << 10;
 
 /// Most chunks that are read: each has 12 bytes at least, and a picture few.
 const MOST: usize = 1 << 20;
@@ -38,10 +41,12 @@ impl Container for Png {
         &[Magic { at: 0, bytes: SIGNATURE }]
     }
 
-    /// Only pictures with a text, as far as these first bytes show.
+    /// Only pictures with a text, and large ones.
     fn claims(&self, start: &[u8]) -> bool {
-        start.starts_with(SIGNATURE)
-            && [&b"zTXt"[..], b"iTXt"].iter().any(|kind| memchr::memmem::find(start, kind).is_some())
+        let has = |kind: &&[u8]| memchr::memmem::find(start, kind).is_some();
+        // The last chunk: its length, kind and checksum.
+        let is_whole = || start.get(start.len() - 8..).is_some_and(|end| end.starts_with(b"IEND"));
+        start.starts_with(SIGNATURE) && (start.len() >= FIRST && !is_whole() || [&b"zTXt"[..], b"iTXt"].iter().any(has))
     }
 
     fn reader(&self) -> Reader {
@@ -73,10 +78,13 @@ fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         let [a, b, c, d, kind @ ..] = head;
         let length = u64::from(u32::from_be_bytes([a, b, c, d]));
         if matches!(&kind, b"zTXt" | b"iTXt") {
-            let mut data = [0; HEADER];
             let part = bytes.part(at + 8, length);
-            let read = part.read_from(0, &mut data).unwrap_or(0);
-            if let Some(from) = stream(&kind == b"iTXt", data.get(..read).unwrap_or_default()) {
+            let begins = |most: u64| {
+                let mut data = Vec::new();
+                bytes.part(at + 8, length.min(most)).read_to_end(&mut data).ok()?;
+                stream(&kind == b"iTXt", &data)
+            };
+            if let Some(from) = HEADERS.into_iter().find_map(begins) {
                 found = true;
                 let from = from as u64;
                 let packed = BufReader::with_capacity(16 << 10, part.part(from, length.saturating_sub(from)));
@@ -142,6 +150,18 @@ mod tests {
             let _ = open_into(&Png, &picture[..end], &mut seen);
             assert!(seen.unread.is_empty());
         }
+        // A long language, and a text behind what is looked at first.
+        let far = [
+            SIGNATURE.to_vec(),
+            chunk(b"IDAT", &[7; 99_999]),
+            chunk(b"iTXt", &[b"Comment\0\x01\0", &b"e".repeat(70_000)[..], b"\0Remark\0", packed.as_slice()].concat()),
+            chunk(b"IEND", b""),
+        ]
+        .concat();
+        let mut seen = Seen::default();
+        assert!(Png.claims(&far[..FIRST]));
+        open_into(&Png, &far, &mut seen).expect("a picture");
+        assert_eq!(seen.members[0].1, b"a text");
         let plain = [SIGNATURE, &chunk(b"IHDR", b"zTXt")].concat();
         assert!(open_into(&Png, &plain, &mut Seen::default()).is_none());
     }

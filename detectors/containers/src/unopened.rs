@@ -127,6 +127,7 @@ pub const UNOPENED: &[Unopened] = &[
     // Archives and images of other tools. dar: the magic, a label of ten bytes, and two flags. wimlib: pipable WIM.
     Unopened::new("dar", 0, &[0, 0, 0, 0x7b]).and(14, b"TT"),
     Unopened::new("dar", 0, &[0, 0, 0, 0x7b]).and(14, b"NT"),
+    Unopened::new("dar", 0, &[0, 0, 0, 0x7b]).and(14, b"ET"),
     Unopened::new("wim_pipable", 0, b"WLPWM\0\0\0"),
     Unopened::new("aff", 0, b"AFF10\r\n\0"),
     // Dumps of memory.
