@@ -30,9 +30,12 @@ for stem, (keys, pem, der, certs, how) in KEYS.items():
         add("pem.c", f'const char key[] = "{text}";\n', "PEM, C")
         add("pem.json", json.dumps({"log": f"loaded b'{text}'"}), "PEM, in a string of JSON")
     add("cell.ipynb", json.dumps({"cells": [{"outputs": [{"data": {"text/plain": [repr(der)]}}]}]}), "Python repr in the output of a notebook")
+    add("0.pickle", pickle.dumps({"k": der.decode("latin-1")}, protocol=0), "pickle of protocol 0")
+    if stem != "ed":  # whose prefix is the same in UTF-8: its seed is read as it is
+        add("2.pickle", pickle.dumps({"k": der}, protocol=2), "pickle of protocol 2: Latin-1 in UTF-8")
     if stem not in ("ec", "ec384"):
-        add("0.pickle", pickle.dumps({"k": der.decode("latin-1")}, protocol=0), "pickle of protocol 0")
         add("mysql.sql", b"INSERT INTO `t` VALUES (1,'" + der.replace(b"\\", b"\\\\").replace(b"\0", b"\\0").replace(b"\n", b"\\n").replace(b"\r", b"\\r").replace(b"'", b"\\'").replace(b'"', b'\\"').replace(b"\x1a", b"\\Z") + b"');\n", "escapes as mysqldump writes them")
+    add("csv", b'1,"' + der.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r").replace(b'"', b'\\"') + b'"\n', "escapes of the CSV engine of MariaDB")
     add("inside.py", f"fw = {noise(stem, 90) + der + noise(stem, 80)!r}\n", "Python repr, between other bytes")
 silent = lambda file, data, why: f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
 silent("near_noise.py", f"D = {noise('e', 3000)!r}\n", "random bytes")

@@ -40,6 +40,7 @@ for stem, (keys, pem, der, certs, how) in KEYS.items():
     message.add_attachment(b"x" * 100, maintype="application", subtype="octet-stream", filename="x.bin")
     f.add(f"{stem}.parts.eml", message.as_bytes(), f"{how}; the first of two parts", keys)
     f.add(f"{stem}.bare.txt", quopri.encodestring(texts["oneline"].encode()), f"{how}; quopri, without a header", keys)
+    f.add(f"{stem}.der.qp", quopri.encodestring(der), f"{how}; DER, quopri, without a header", keys, certs)
     card = b"BEGIN:VCARD\nVERSION:2.1\nN:Key;A\nNOTE;ENCODING=QUOTED-PRINTABLE:" + quopri.encodestring(pem.encode()).replace(b"\n", b"=0A=\n") + b"\nEND:VCARD\n"
     f.add(f"{stem}.vcf", card, f"{how}; a note of a vCard", keys)
 silent = lambda file, data, why: f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)

@@ -122,9 +122,9 @@ impl Unwrapper for Assembled {
         }
         let head = blob.bytes.get(..blob.bytes.len().min(NEAR)).unwrap_or_default();
         let around = |at: usize| Some((*head.get(at.checked_sub(1)?)?, *head.get(at + 1)?));
-        // A program has this byte between zeros.
-        let is_text = !head.contains(&0);
-        is_text
+        // In binary data, this byte is among other control characters.
+        let is_of_text = |byte: &u8| !byte.is_ascii_control() || matches!(*byte, BACKSPACE..=b'\r' | 0x1b);
+        head.iter().all(is_of_text)
             && memchr::memchr(BACKSPACE, head)
                 .and_then(around)
                 .is_some_and(|(before, after)| before == after || before == b'_' || after == b'_')

@@ -30,7 +30,7 @@ static ABOUT: About = About {
               PEM; the same inside another literal, where backslashes are doubled; binary strings of MySQL dumps and \
               pickles, in which only some bytes are escaped; the same where Latin-1 was written as UTF-8.",
     blind_to: "Literals of fewer than 40 bytes, versions written in octal or as \\u, and keys that begin more than \
-               2 KiB after the quote.",
+               2 KiB after the quote. Of Ed25519 keys in Latin-1 that was written as UTF-8, the public half is wrong.",
     respond: "Everybody who has the program can read a compiled-in key. Replace it, and keep the new one out of the \
               source.",
     references: &["CWE-321", "ISO/IEC 9899 6.4.4.4", "Python: lexical analysis, string and bytes literals"],

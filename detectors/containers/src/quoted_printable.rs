@@ -20,7 +20,7 @@ static ABOUT: About = About {
     title: "quoted-printable",
     detects: "Bodies of mails, web archives and vCards whose header names quoted-printable, up to the next header, \
               decoded as a whole: PEM on one line, JSON of service accounts, base64 of keystores.",
-    blind_to: "Bodies without the header, except for PEM; headers in mixed case such as Quoted-printable; bodies with \
+    blind_to: "Bodies without the header, except for PEM and files of binary data; headers in mixed case such as Quoted-printable; bodies with \
                more than 5 MiB before the key.",
     respond: "Treat the contents as plain text. Everyone who received the mail has a copy.",
     references: &["RFC 2045 section 6.7", "RFC 2426 section 5"],
@@ -45,6 +45,17 @@ impl Unwrapper for QuotedPrintable {
         &WORDS
     }
 
+    /// A file that is a body without its header. In binary data, most bytes are written as escapes.
+    fn claims(&self, blob: Blob<'_>) -> bool {
+        /// How many bytes are looked at, and fewest escapes in them.
+        const HEAD: usize = 160;
+        const LEAST: usize = 16;
+        let head = blob.bytes.get(..blob.bytes.len().min(HEAD)).unwrap_or_default();
+        let escapes = || memchr::memchr_iter(b'=', head).filter_map(|at| escaped(head.get(at..)?)?.0).count();
+        // Most files have no byte of this kind in their first lines.
+        memchr::memchr(b'=', head).is_some() && escapes() >= LEAST
+    }
+
     fn open(
         &self,
         blob: Blob<'_>,
@@ -52,11 +63,16 @@ impl Unwrapper for QuotedPrintable {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
-        let start = hit.at + hit.anchor.bytes.len();
-        let text = blob.bytes.get(start..).unwrap_or_default();
-        // The next occurrence is opened by itself: a file that repeats the word costs no more than its length.
-        let text = text.get(..memchr::memmem::find(text, hit.anchor.bytes).unwrap_or(text.len())).unwrap_or_default();
-        let text = text.get(..end(text)).unwrap_or_default();
+        let (start, text) = if hit == Hit::START {
+            (0, blob.bytes)
+        } else {
+            let start = hit.at + hit.anchor.bytes.len();
+            let text = blob.bytes.get(start..).unwrap_or_default();
+            // The next occurrence is opened by itself: a file that repeats the word costs no more than its length.
+            let next = memchr::memmem::find(text, hit.anchor.bytes).unwrap_or(text.len());
+            let text = text.get(..next).unwrap_or_default();
+            (start, text.get(..end(text)).unwrap_or_default())
+        };
         if !memchr::memchr_iter(b'=', text).any(|at| escaped(text.get(at..).unwrap_or_default()).is_some()) {
             return Err(Malformed::new("quoted-printable text", hit.at).into());
         }

@@ -11,13 +11,14 @@ mod coded;
 mod dumps;
 mod escapes;
 mod lists;
+mod promise;
 mod signs;
 
 use std::io::Read;
 use std::ops::{ControlFlow, Range};
 
 use brotli_decompressor::Decompressor;
-use flate2::read::{DeflateDecoder, ZlibDecoder};
+use flate2::read::DeflateDecoder;
 use keyradius_core::blob::Blob;
 use keyradius_core::budget::Budget;
 use keyradius_core::error::Malformed;
@@ -25,9 +26,9 @@ use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use keyradius_readers::text::Decoder;
 use zeroize::Zeroizing;
 
-use super::inner::{decodes, is_zlib};
 use super::{base64, digits};
 use lists::List;
+use promise::{is_rare_stream, is_stream, is_text, starts_zlib};
 use signs::Signs;
 
 /// Encodings in encodings.
@@ -56,6 +57,9 @@ const ANCHORS: [Anchor; 2] = [Anchor::at_start(coded::ASCII85), Anchor::at_start
 /// scan of source code.
 const PIECE: usize = 8;
 const STRIDE: usize = 103;
+
+/// How far beyond the core of a window is looked for runs that begin in it, in bytes.
+const BEYOND: usize = 2 << 10;
 
 /// Fewest digits of a line, and of a run.
 const LINE: usize = 60;
@@ -142,11 +146,12 @@ impl Unwrapper for Runs {
         let mut done = 0;
         // Everything up to here was searched for lists.
         let (mut sparse, mut tried_list) = (0, 0_usize);
-        let mut no_dump = 0;
+        let (mut no_dump, mut base85) = (0, base85::Runs::default());
         let mut tried_streams = 0;
         let mut at = window.core_start;
-        while let Some(piece) = bytes.get(at..).and_then(<[u8]>::first_chunk::<PIECE>).filter(|_| at < window.core_end)
-        {
+        // A run that begins before the end of the core may be known by its later lines only.
+        let end = window.core_end.saturating_add(if window.last { 0 } else { BEYOND });
+        while let Some(piece) = bytes.get(at..).and_then(<[u8]>::first_chunk::<PIECE>).filter(|_| at < end) {
             let signs = Signs::of(*piece);
             if !signs.digit && !signs.cells && (signs.blank || (signs.small && !signs.capital)) {
                 at += STRIDE;
@@ -198,7 +203,10 @@ impl Unwrapper for Runs {
                 if end - start >= LINE {
                     let run = before(bytes, at, done)..base64::run_end(bytes, at).max(end);
                     next = next.max(run.end);
-                    done = run.end;
+                    // Letters at the start of the next line may belong to something else.
+                    let text = bytes.get(run.clone()).unwrap_or_default();
+                    let last = memchr::memrchr(b'\n', text).map_or(run.end, |end| run.start + end + 1);
+                    done = if run.end - last < LINE { last } else { run.end };
                     if run.start >= window.core_start && run.len() >= RUN {
                         match Kind::of(bytes, &run, tried_streams < MOST_TRIED) {
                             Some(_) => places.push(run.start),
@@ -210,7 +218,7 @@ impl Unwrapper for Runs {
             if classes & (BASE85 | BASE64) == BASE85
                 && signs.capital
                 && signs.small
-                && let Some(run) = base85::run(bytes, at, done)
+                && let Some(run) = base85.around(bytes, at, done)
             {
                 next = next.max(run.end);
                 done = done.max(run.end);
@@ -230,6 +238,8 @@ impl Unwrapper for Runs {
             }
             at = next;
         }
+        // Others are in the core of the next window.
+        places.retain(|place| *place < window.core_end);
         places.sort_unstable();
         places
     }
@@ -359,10 +369,6 @@ impl Kind {
     }
 }
 
-fn starts_zlib(head: &[u8]) -> bool {
-    is_zlib(head) && decodes(ZlibDecoder::new(head))
-}
-
 /// Whether the bytes begin like a deflate stream of text: any bytes may begin a deflate stream.
 fn is_deflate(head: &[u8]) -> bool {
     // A block of Huffman codes, fixed or dynamic, that is the last one or not.
@@ -383,40 +389,6 @@ fn is_known(head: &[u8]) -> bool {
     const MAGICS: [&[u8]; 8] =
         [&[0x30, 0x82], b"\x89PNG", &[0xff, 0xd8, 0xff], b"GIF8", b"RIFF", b"wOF", &[0, 1, 0, 0], b"%PDF"];
     MAGICS.iter().any(|magic| head.starts_with(magic)) || is_stream(head)
-}
-
-/// Whether the bytes begin like a stream that has no anchor in base64.
-fn is_rare_stream(head: &[u8]) -> bool {
-    const MAGICS: [&[u8]; 5] =
-        [&[0x1f, 0x9d], b"LZIP\x01", b"\x89LZO\0\r\n\x1a\n", b"\xff\x06\0\0sNaPpY", &[2, 0x21, 0x4c, 0x18]];
-    MAGICS.iter().any(|magic| head.starts_with(magic))
-}
-
-/// Whether the bytes begin like a stream or an archive whose magic number has no anchor in these digits.
-fn is_stream(head: &[u8]) -> bool {
-    const MAGICS: [&[u8]; 9] = [
-        &[0x1f, 0x8b, 8],
-        &[0x1f, 0x9d],
-        b"BZh",
-        b"\xfd7zXZ\0",
-        &[0x28, 0xb5, 0x2f, 0xfd],
-        &[4, 0x22, 0x4d, 0x18],
-        b"PK\x03\x04",
-        b"7z\xbc\xaf\x27\x1c",
-        b"LZIP\x01",
-    ];
-    let first = head.first();
-    MAGICS.iter().any(|magic| magic.first() == first && head.starts_with(magic))
-}
-
-/// Whether the bytes begin with text, in ASCII or in UTF-16.
-fn is_text(head: &[u8]) -> bool {
-    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n');
-    let ascii = head.get(..TEXT).is_some_and(|head| head.iter().all(is_printable));
-    let wide = head.get(..2 * TEXT).is_some_and(|head| {
-        head.chunks_exact(2).all(|unit| matches!(unit, [byte, 0] if is_printable(byte)) || matches!(unit, [0xff, 0xfe]))
-    });
-    ascii || wide
 }
 
 fn unhex(text: &[u8]) -> Vec<u8> {

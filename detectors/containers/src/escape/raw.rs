@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 /// OIDs at the start of DER keys and PKCS#12. The OID of PKCS has a carriage return, and the version of an RSA key is
 /// zero: both are escaped, as MySQL or as a pickle does it.
-pub(super) const ANCHORS: [Anchor; 11] = [
+pub(super) const ANCHORS: [Anchor; 16] = [
+    locate::TWO_INTEGERS,
     locate::EC_PRIVATE,
     locate::EC_OID,
     locate::DSA_OID,
@@ -20,13 +21,25 @@ pub(super) const ANCHORS: [Anchor; 11] = [
     Anchor::anywhere(b"\x2a\x86\x48\x86\xf7\\u000d\x01"),
     Anchor::anywhere(b"\x02\x01\\0\x02"),
     Anchor::anywhere(b"\x02\x01\\u0000\x02"),
+    CURVES[0],
+    CURVES[1],
     WIDE[0],
     WIDE[1],
+    WIDE[2],
+    WIDE[3],
 ];
 
-/// The OIDs of EC keys and of PKCS in UTF-8.
-const WIDE: [Anchor; 2] =
-    [Anchor::anywhere(b"\x2a\xc2\x86H\xc3\x8e=\x02\x01"), Anchor::anywhere(b"\x2a\xc2\x86H\xc2\x86\xc3\xb7\r\x01")];
+/// The OIDs of the curves of NIST (1.2.840.10045.3.1.7, 1.3.132.0), which an EC key of SEC 1 contains alone.
+const CURVES: [Anchor; 2] =
+    [Anchor::anywhere(b"\x2a\x86\x48\xce\x3d\x03\x01\x07"), Anchor::anywhere(b"\x2b\x81\x04\\0")];
+
+/// The OIDs of EC keys, of PKCS and of the curves of NIST in UTF-8.
+const WIDE: [Anchor; 4] = [
+    Anchor::anywhere(b"\x2a\xc2\x86H\xc3\x8e=\x02\x01"),
+    Anchor::anywhere(b"\x2a\xc2\x86H\xc2\x86\xc3\xb7\r\x01"),
+    Anchor::anywhere(b"\x2a\xc2\x86H\xc3\x8e=\x03\x01\x07"),
+    Anchor::anywhere(b"\x2b\xc2\x81\x04\0"),
+];
 
 /// How bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +62,10 @@ pub(super) fn read(
 ) -> Option<(Zeroizing<Vec<u8>>, std::ops::Range<usize>)> {
     let from = at.saturating_sub(BEFORE);
     let before = bytes.get(from..at)?;
-    let writing = if WIDE.contains(&anchor) { Writing::Wide } else { Writing::Backslashes };
+    // The version of an RSA key is the same in UTF-8, the length of its modulus is not.
+    let is_wide_rsa = || bytes.get(at + anchor.bytes.len()..).is_some_and(|rest| rest.starts_with(&[0xc2, 0x82]));
+    let is_wide = WIDE.contains(&anchor) || (anchor == locate::TWO_INTEGERS && is_wide_rsa());
+    let writing = if is_wide { Writing::Wide } else { Writing::Backslashes };
     // The first SEQUENCE whose header fits: its content is a version, then a SEQUENCE with the OID.
     memchr::memchr_iter(0x30, before).find_map(|start| {
         let start = from + start;
@@ -62,24 +78,24 @@ pub(super) fn read(
 }
 
 /// Whether backslashes in these bytes are escapes: in a structure that is not escaped, they stand by chance. What escapes
-/// more than quotes and backslashes escapes zeros and line feeds, too.
+/// more than quotes and backslashes escapes line feeds, too: dumps of MySQL also zeros, its CSV tables carriage returns.
 fn is_escaped(bytes: &[u8]) -> bool {
-    let (mut all, mut quotes) = (true, true);
+    let (mut zeros, mut line_feeds, mut quotes) = (true, true, true);
     let mut rest = bytes;
     while let Some(at) = memchr::memchr3(b'\\', 0, b'\n', rest) {
-        if rest.get(at) == Some(&b'\\') {
-            // A line feed may also follow a backslash as it is.
-            quotes &= matches!(rest.get(at + 1), Some(b'\\' | b'\'' | b'"'));
-            rest = rest.get(at + 2..).unwrap_or_default();
-        } else {
-            all = false;
-            rest = rest.get(at + 1..).unwrap_or_default();
+        match rest.get(at) {
+            Some(b'\\') => {
+                // A line feed may also follow a backslash as it is.
+                quotes &= matches!(rest.get(at + 1), Some(b'\\' | b'\'' | b'"'));
+                rest = rest.get(at + 2..).unwrap_or_default();
+                continue;
+            }
+            Some(0) => zeros = false,
+            _ => line_feeds = false,
         }
-        if !all && !quotes {
-            return false;
-        }
+        rest = rest.get(at + 1..).unwrap_or_default();
     }
-    true
+    quotes || (line_feeds && (zeros || !bytes.contains(&b'\r')))
 }
 
 /// Number of bytes with both headers, the version and the header of the OID.
@@ -163,7 +179,14 @@ mod tests {
             b'\\' => Some(b"\\u005c"),
             _ => None,
         });
-        for text in [mysql, pickle] {
+        // The CSV engine of MariaDB leaves zeros as they are.
+        let csv = escaped(&|byte| match byte {
+            10 => Some(b"\\n"),
+            b'"' => Some(b"\\\""),
+            b'\\' => Some(b"\\\\"),
+            _ => None,
+        });
+        for text in [mysql, pickle, csv] {
             let text = [&b"INSERT INTO t VALUES (1,'"[..], &text, b"');"].concat();
             let at = memchr::memmem::find(&text, locate::EC_OID.bytes).unwrap();
             assert_eq!(read(&text, at, locate::EC_OID).unwrap().0.as_slice(), plain);

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::lists::is_promising;
+use super::promise::is_promising;
 
 /// The digits of git (base85.c) and Python.
 pub(super) const DIGITS: &[u8; 85] =
@@ -63,16 +63,32 @@ fn decode(digits: &[u8], values: &[u8; 256]) -> Option<Zeroizing<Vec<u8>>> {
     Some(out)
 }
 
-/// The run around a place, from `from` on.
-pub(super) fn run(bytes: &[u8], at: usize, from: usize) -> Option<Range<usize>> {
-    let floor = at.saturating_sub(BEFORE).max(from);
-    VALUES.iter().find_map(|values| {
-        let is_digit = |byte: &&u8| value(values, **byte).is_some();
-        let before = bytes.get(floor..at)?.iter().rev().take_while(is_digit).count();
-        let after = bytes.get(at..)?.iter().take_while(is_digit).count();
-        let run = at - before..at + after;
-        (run.len() >= LEAST && is_worth(bytes.get(run.clone())?, values)).then_some(run)
-    })
+/// Finds runs from the start of a blob to its end.
+#[derive(Default)]
+pub(super) struct Runs {
+    /// How far the last run of each kind of digits reaches that was none.
+    none: [usize; 2],
+}
+
+impl Runs {
+    /// The run around a place, from `from` on. Places must ascend.
+    pub(super) fn around(&mut self, bytes: &[u8], at: usize, from: usize) -> Option<Range<usize>> {
+        let floor = at.saturating_sub(BEFORE).max(from);
+        for (values, none) in VALUES.iter().zip(&mut self.none) {
+            if at < *none {
+                continue;
+            }
+            let is_digit = |byte: &&u8| value(values, **byte).is_some();
+            let before = bytes.get(floor..at)?.iter().rev().take_while(is_digit).count();
+            let after = bytes.get(at..)?.iter().take_while(is_digit).count();
+            let run = at - before..at + after;
+            if run.len() >= LEAST && is_worth(bytes.get(run.clone())?, values) {
+                return Some(run);
+            }
+            *none = run.end;
+        }
+        None
+    }
 }
 
 fn is_worth(digits: &[u8], values: &[u8; 256]) -> bool {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use keyradius_readers::cells::characters;
 use zeroize::Zeroizing;
 
-use super::lists::{is_promising, may_promise};
+use super::promise::{is_promising, may_promise, starts_like_key};
 
 /// Fewest bytes of a dump, and most that are decoded to tell what it is.
 const LEAST: usize = 40;
@@ -37,11 +37,12 @@ const fn little(radix: u32, width: usize) -> Notation {
     Notation { radix, width, is_big: false }
 }
 
-const NOTATIONS: [Notation; 14] = [
+const NOTATIONS: [Notation; 15] = [
     little(16, 1),
     little(16, 2),
     little(16, 4),
     little(16, 8),
+    Notation { radix: 16, width: 2, is_big: true },
     Notation { radix: 16, width: 4, is_big: true },
     Notation { radix: 16, width: 8, is_big: true },
     little(8, 1),
@@ -180,6 +181,7 @@ impl Kind {
         let first = line(bytes, start)?;
         let second = line(bytes, start + first.len() + 1).unwrap_or_default();
         let (one, two) = (Line::of(first)?, Line::of(second)?);
+        let begins = |kind: Self| starts_like_key(&kind.decode(bytes, start, HEAD).0);
         let promises = |kind: Self| {
             // Most lines of numbers are seen through by their first bytes.
             let (first, _) = kind.decode(bytes, start, FIRST);
@@ -205,15 +207,20 @@ impl Kind {
                     let is_one = |notation: &Notation| {
                         let count = by / notation.width;
                         let fits = |word: &&[u8]| notation.push(word, &mut Vec::new()).is_some();
-                        // Of the numbers that may be decimal as well, those are read that say something.
-                        let is_sure = notation.width > 1 && notation.radix != 10 && !notation.is_big;
                         count > 1
                             && count * notation.width == by
                             && (count == words.len() || !is_exact)
                             && words.get(..count).is_some_and(|words| words.iter().all(fits))
-                            && (is_sure || promises(kind(*notation)))
                     };
-                    if let Some(notation) = NOTATIONS.into_iter().find(is_one) {
+                    // Of the numbers that may be decimal as well, those are read that say something.
+                    let is_sure = |notation: &Notation| notation.width > 1 && notation.radix != 10 && !notation.is_big;
+                    let all = || NOTATIONS.into_iter().filter(is_one);
+                    // Text in the wrong order is text, too.
+                    let best = all()
+                        .find(|notation| begins(kind(*notation)))
+                        .or_else(|| all().find(|notation| promises(kind(*notation))))
+                        .or_else(|| all().find(is_sure));
+                    if let Some(notation) = best {
                         return Some(kind(notation));
                     }
                 }

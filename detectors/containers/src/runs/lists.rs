@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{is_stream, is_text, is_zlib, starts_zlib};
+use super::promise::is_promising;
 
 /// Fewest numbers of a list, and most that are decoded to tell what it is.
 const LEAST: usize = 44;
@@ -478,24 +478,4 @@ impl Form<'_> {
             is_border && rest.is_some_and(|rest| is_number_of(trimmed(rest), is_cut))
         })
     }
-}
-
-/// Whether bytes begin like a key, a stream or text.
-pub(super) fn is_promising(head: &[u8]) -> bool {
-    is_der(head)
-        || is_text(head)
-        || is_stream(head)
-        || starts_zlib(head)
-        || memchr::memmem::find(head, b"-----BEGIN ").is_some()
-}
-
-fn is_der(head: &[u8]) -> bool {
-    matches!(head, [0x30, 0x82, _, _, 2 | 0x30, ..] | [0x30, 0x81, _, 2 | 0x30, ..])
-        || matches!(head, [0x30, 0x2e..=0x7f, 2, 1, ..] | [0x30, 0x80, 2 | 0x30, ..])
-}
-
-/// Whether what begins with these eight bytes may be promising. Text may follow a few other bytes.
-pub(super) fn may_promise(first: &[u8]) -> bool {
-    let printable = first.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')).count();
-    2 * printable >= first.len() || is_der(first) || is_stream(first) || is_zlib(first)
 }
