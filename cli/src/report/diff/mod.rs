@@ -184,7 +184,9 @@ struct Gap {
 
 impl Diff {
     /// Compares an old report with a new one.
-    pub(crate) fn of(old: Side, new: Side) -> Self {
+    pub(crate) fn of(mut old: Side, mut new: Side) -> Self {
+        old.beside(&new);
+        new.beside(&old);
         let (mut new_findings, mut changed, mut gone, mut not_seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut unchanged = 0;
         for (id, now) in &new.records {

@@ -20,6 +20,8 @@ pub(crate) struct Side {
     pub(super) gaps: Vec<(Text, Reason)>,
     /// Reasons of the gaps, by normalised path.
     gaps_at: BTreeMap<String, BTreeSet<Reason>>,
+    /// Whether the scan was interrupted or has gaps that the other has not.
+    reads_less: bool,
     /// Normalised paths of the targets.
     targets: BTreeSet<String>,
     pub(super) records: BTreeMap<Word, Record>,
@@ -61,7 +63,7 @@ pub(super) enum Unread {
     Gap(Reason),
     /// The place is not below a target.
     NoTarget,
-    /// The scan was interrupted, or did not read everything, so that the key may be in an unread place.
+    /// The scan was interrupted, or did not read something that the other has read: the key may be there.
     Incomplete,
 }
 
@@ -86,12 +88,20 @@ impl Side {
             gaps_at.entry(named(origin).to_owned()).or_default().insert(*reason);
         }
         let targets = scan.targets.iter().map(|target| named(target).to_owned()).collect();
-        Ok(Self { version: tool.version, scan, gaps, gaps_at, targets, records: records.0, mended })
+        Ok(Self { version: tool.version, scan, gaps, gaps_at, reads_less: true, targets, records: records.0, mended })
     }
 
     /// Notes about corrected statements of the report.
     pub(crate) fn mended(&self) -> &[String] {
         &self.mended
+    }
+
+    /// Tells the side what the other scan did not read either: only what one of them has read can be missing.
+    pub(super) fn beside(&mut self, other: &Self) {
+        let theirs: BTreeSet<_> = other.gaps.iter().collect();
+        // How much is left out of a list that was too long may differ.
+        let is_same = |gap: &(Text, Reason)| theirs.contains(gap) && gap.1 != Reason::TooMany;
+        self.reads_less = self.scan.interrupted || self.gaps.is_empty() || !self.gaps.iter().all(is_same);
     }
 
     /// Why a place was not read; `None` if it was read.
@@ -112,7 +122,7 @@ impl Side {
         if !is_target {
             return Some(Unread::NoTarget);
         }
-        (!self.scan.complete).then_some(Unread::Incomplete)
+        (!self.scan.complete && self.reads_less).then_some(Unread::Incomplete)
     }
 }
 
