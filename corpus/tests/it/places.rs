@@ -1,6 +1,8 @@
 //! Encodings that no literal betrays, beside other findings: what was found near one, or at the same place in another
 //! notation, hides nothing in it. And two readers of one run do not double the work with every layer.
 
+#![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
+
 use std::fmt::Write;
 
 use keyradius_core::budget::Limits;
@@ -10,6 +12,9 @@ use crate::covering::plant;
 
 /// How many bytes of text are between the two keys.
 const APART: [usize; 4] = [0, 20, 300, 3000];
+
+/// A way of writing bytes.
+type Notation = fn(&[u8]) -> String;
 
 fn base32(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -59,7 +64,7 @@ fn keys(text: &str) -> usize {
 #[test]
 fn a_finding_hides_no_encoding_beside_it() {
     let (one, other) = (plant::pem(&plant::key(1)), plant::pem(&plant::key(2)));
-    let notations: [(&str, fn(&[u8]) -> String); 3] = [("base32", base32), ("numbers", numbers), ("words", words)];
+    let notations: [(&str, Notation); 3] = [("base32", base32), ("numbers", numbers), ("words", words)];
     for (name, notation) in notations {
         let encoded = notation(one.as_bytes());
         assert_eq!(keys(&encoded), 1, "{name} alone");
@@ -73,7 +78,7 @@ fn a_finding_hides_no_encoding_beside_it() {
 
 #[test]
 fn layers_of_one_encoding_are_read_once_each() {
-    let notations: [(&str, fn(&[u8]) -> String, usize); 3] =
+    let notations: [(&str, Notation, usize); 3] =
         [("base32", base32, 9), ("numbers", numbers, 4), ("hexadecimal", hex, 9)];
     for (name, notation, layers) in notations {
         let mut text = "nothing but a sentence that is long enough to be looked at as text, twice. ".repeat(2);

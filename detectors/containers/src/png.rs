@@ -153,7 +153,7 @@ mod tests {
         // A long language, and a text behind what is looked at first.
         let far = [
             SIGNATURE.to_vec(),
-            chunk(b"IDAT", &[7; 99_999]),
+            chunk(b"IDAT", &[7].repeat(99_999)),
             chunk(b"iTXt", &[b"Comment\0\x01\0", &b"e".repeat(70_000)[..], b"\0Remark\0", packed.as_slice()].concat()),
             chunk(b"IEND", b""),
         ]

@@ -338,6 +338,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_no_name() {
+        let decimal = "73".repeat(20);
+        let base32 = "MFRGGZDFMZTWQ2LK".repeat(3);
+        for (text, expected) in [
+            (format!("keys/{decimal}.pem"), true),
+            (decimal.get(..38).unwrap().to_owned(), false),
+            (base32.clone(), true),
+            (base32.to_ascii_lowercase(), false),
+            ("SOME_NAME_OF_A_VARIABLE_THAT_IS_VERY_LONG_INDEED".to_owned(), false),
+            (format!("nsec1{}", "q".repeat(58)), true),
+            ("release.keystore".to_owned(), false),
+        ] {
+            assert_eq!(is_secret(&Name::Path(text.clone())), expected, "{text}");
+            assert_eq!(is_secret(&Name::Alias(text.clone())), expected, "{text}");
+        }
+        assert_eq!(without_credentials("postgres://u:hunter2@db/prod"), "postgres://db/prod");
+    }
+
+    #[test]
     fn obfuscation_of_jetty() {
         // From the Jetty documentation of `org.eclipse.jetty.util.security.Password me you`.
         assert_eq!(deobfuscated("20771x1b206z").unwrap().as_slice(), b"you");

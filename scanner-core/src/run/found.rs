@@ -275,7 +275,9 @@ mod tests {
             all.push(occurrence("z", 0, Kind::Certificate, 3));
             order(&mut all);
             let mut found = Found::default();
-            all.into_iter().for_each(|one| found.extend(std::iter::once(one)));
+            for one in all {
+                found.extend(std::iter::once(one));
+            }
             found.finish()
         };
         let (kept, gaps) = run(&|_| ());
