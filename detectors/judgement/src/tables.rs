@@ -42,6 +42,9 @@ pub struct Role {
     /// Whether the role gives way to an asserted special role.
     #[serde(default)]
     pub generic: bool,
+    /// Whether the role gives way, while only names and places support it, to one that a use or a text supports.
+    #[serde(default)]
+    pub named: bool,
     /// The entries of its file, until the tables are complete.
     #[serde(default)]
     evidence: Rules,
