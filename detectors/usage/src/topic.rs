@@ -122,8 +122,8 @@ impl Topics {
         self.of_word = of_word;
     }
 
-    /// The topic of a text: the one with most words.
-    fn of(&self, text: &[u8]) -> Option<&Topic> {
+    /// The topic of a text: the one with most words; with twice as many as any other if it has to be `clear`.
+    fn of(&self, text: &[u8], clear: bool) -> Option<&Topic> {
         let mut counts = vec![0_usize; self.topic.len()];
         for found in self.words.as_ref()?.find_iter(text) {
             let before = found.start().checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
@@ -140,10 +140,11 @@ impl Topics {
                 *count += points;
             }
         }
-        let most = counts.iter().copied().max().filter(|most| *most > 0)?;
-        let mut best = counts.iter().enumerate().filter(|(_, count)| **count == most);
-        let (number, _) = best.next()?;
-        self.topic.get(number).filter(|_| best.next().is_none())
+        let (number, most) = counts.iter().copied().enumerate().max_by_key(|(_, count)| *count)?;
+        let others = counts.iter().enumerate().filter(|(other, _)| *other != number);
+        let next = others.map(|(_, count)| *count).max().unwrap_or(0);
+        let enough = most > next && (!clear || most >= 2 * next);
+        self.topic.get(number).filter(|_| enough)
     }
 }
 
@@ -189,7 +190,7 @@ pub(super) fn describes(path: &Path) -> bool {
 /// Reads the start of a description.
 pub(super) fn read_description(blob: Blob<'_>, out: &mut UsageHints) {
     let start = blob.bytes.get(..START.min(blob.bytes.len())).unwrap_or_default();
-    let Some(topic) = TOPICS.of(start) else { return };
+    let Some(topic) = TOPICS.of(start, false) else { return };
     let text = format!("a description of the directory is about {}", topic.text);
     push(Reading { tool: "topic-place", topic: &topic.role, text, weight: DESCRIPTION }, 0..1, Vec::new(), out);
 }
@@ -211,8 +212,8 @@ pub(super) fn read_keys(blob: Blob<'_>, program: bool, out: &mut UsageHints) {
     let whole = || bytes.get(..WHOLE.min(bytes.len())).unwrap_or_default();
     let of_whole: OnceCell<Option<&Topic>> = OnceCell::new();
     let topic = |near: Range<usize>| {
-        let near = bytes.get(near).and_then(|near| TOPICS.of(near));
-        let of_file = || *of_whole.get_or_init(|| TOPICS.of(whole()));
+        let near = bytes.get(near).and_then(|near| TOPICS.of(near, false));
+        let of_file = || *of_whole.get_or_init(|| TOPICS.of(whole(), true));
         near.map(|topic| (topic, AROUND)).or_else(|| of_file().map(|topic| (topic, FILE)))
     };
     let mut seen = BTreeSet::new();
