@@ -311,8 +311,11 @@ fn assert_roles(mut scores: Vec<RoleScore>, ledger: &[Evidence], tables: &Tables
     }
     if asserted.is_empty() {
         let eligible = |s: &RoleScore| s.band > Band::Hint || is_headline(&s.role, ledger);
-        let best = weaker.iter().filter(|s| eligible(s)).map(|s| s.score).max();
-        let position = best.and_then(|best| weaker.iter().position(|s| s.score == best && eligible(s)));
+        // Of equal ones, that of the wider tier; one that names suggest for every key comes last.
+        let named = |s: &RoleScore| tables.role(&s.role).is_some_and(|role| role.named);
+        let rank = |s: &RoleScore| (s.score, !named(s));
+        let best = weaker.iter().filter(|s| eligible(s)).map(rank).max();
+        let position = best.and_then(|best| weaker.iter().position(|s| rank(s) == best && eligible(s)));
         asserted.push(match position {
             Some(position) => weaker.remove(position),
             None => RoleScore {

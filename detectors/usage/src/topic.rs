@@ -46,6 +46,9 @@ const START: usize = 3 << 10;
 /// What several words that belong together count: `private_key_jwt` says more than `jwt`.
 const PHRASE: usize = 2;
 
+/// Length of a run of letters and digits that is no word: a line of base64 has 64 or 76.
+const RUN: usize = 48;
+
 /// Most keys and names of keys of one file that get a topic.
 const MOST: usize = 64;
 
@@ -134,6 +137,7 @@ impl Topics {
             let address = text.get(found.end()..).is_some_and(|rest| rest.starts_with(b"://"));
             if begins
                 && !address
+                && !is_encoded(text, found.start())
                 && let Some((topic, points)) = self.of_word.get(found.pattern().as_usize())
                 && let Some(count) = counts.get_mut(*topic)
             {
@@ -165,6 +169,14 @@ impl Topic {
         let last = roles.filter_map(|(role, word)| Some((ends(word)?, word.len(), role))).max();
         last.map_or(&self.role, |(_, _, role)| role)
     }
+}
+
+/// Whether a place is in a long run of letters and digits, such as base64: words in it are chance.
+fn is_encoded(text: &[u8], at: usize) -> bool {
+    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let (before, after) = text.split_at_checked(at).unwrap_or_default();
+    let run = before.iter().rev().take(RUN).take_while(part).count() + after.iter().take(RUN).take_while(part).count();
+    run >= RUN
 }
 
 /// Extensions of texts that are read only if they contain a private key: documents, templates, and languages whose calls
@@ -337,6 +349,7 @@ mod tests {
             ("a.js", format!("// sftp\n{}\nload('k/host.key')", "x\n".repeat(200)), &[("ssh_host", "k/host.key", 16)]),
             ("a.js", "const tls = c('a.crt')".to_owned(), &[]),
             ("a.js", "jwt ssh 'a.pem'".to_owned(), &[]),
+            ("a.js", format!("x = '{}Tls{}'\nload('a.pem')", "Ab3".repeat(12), "Ab3".repeat(12)), &[]),
             ("a.js", "OpenSSL.load('a.pem')".to_owned(), &[]),
             ("a.js", "// tls\nload('client-ca.pem')".to_owned(), &[("ca_root_private", "client-ca.pem", 20)]),
             ("a.js", "// tls\nload('ca-client.pem')".to_owned(), &[("tls_client", "ca-client.pem", 20)]),
