@@ -326,7 +326,7 @@ mod tests {
             roles.dedup();
             roles
         };
-        assert_eq!(roles("linux/certs/Signing_Key.pem"), ["os_kernel"]);
+        assert_eq!(roles("linux/certs/Signing_Key.pem"), ["os_kernel", "tls_client", "tls_server"]);
         assert_eq!(roles("linux/certs/signing_key.pem.old"), [""; 0]);
     }
 
