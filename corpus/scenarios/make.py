@@ -432,5 +432,6 @@ s.finds("data/7f3a.pem", ["unknown"], "T3", T3, signing=False)
 
 import uses  # noqa: E402,F401  scenarios of files that use keys
 import purposes  # noqa: E402,F401  scenarios of weak evidence
+import standing  # noqa: E402,F401  scenarios of names that lose against uses
 
 finish()

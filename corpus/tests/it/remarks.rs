@@ -8,7 +8,7 @@ use keyradius_core::material::Remark;
 use keyradius_corpus::{cases_dir, expect};
 
 /// Remarks that the code of the judgement uses, in addition to those in the files of roles.
-const IN_CODE: [Remark; 2] = [Remark::Unfit, Remark::Subkey];
+const IN_CODE: [Remark; 3] = [Remark::Unfit, Remark::Subkey, Remark::InTest];
 
 /// Remarks that no sample of the corpus produces, with the test that does.
 const ELSEWHERE: &[(Remark, &str)] = &[
@@ -39,6 +39,7 @@ const ELSEWHERE: &[(Remark, &str)] = &[
     (Remark::SecretNotBeside, "no test shows it yet"),
     (Remark::AnonRole, "no test shows it yet"),
     (Remark::ServiceAccount, "no test shows it yet"),
+    (Remark::InTest, "usage: source::tests"),
     (Remark::InternalHost, "no test shows it yet"),
 ];
 

@@ -1,7 +1,8 @@
 //! Turns evidence into findings: a pure function, integers only.
 //!
 //! Per role and group, the strongest item counts; groups add up, capped at 200. Roles of 60 points or more are
-//! asserted. Otherwise, the best one is asserted with its lower band; without any evidence `unknown`.
+//! asserted. Otherwise, the best one is asserted with its lower band; without any evidence `unknown`. `standing.rs` says
+//! which roles are proven, and which give way because only names support them.
 //! A generic role, which only says what any key of its format can do, gives way to a special one. The tier is that of
 //! the widest asserted role. The severity follows from the tier and from how the key is kept (`severity.rs`). Every
 //! step is recorded in a ledger that adds up.
@@ -16,7 +17,7 @@ use super::known::{Class, Known};
 use super::subject::{Facts, Judge};
 use super::tables::Expiry;
 use super::{Band, Estate, Evidence, Finding, KnownKeys, PROBABLE, RoleScore, Tables, Tier};
-use super::{around, evidence, posture, rank, severity, test_key};
+use super::{around, evidence, posture, rank, severity, standing, test_key};
 
 const POSSIBLE: i32 = 30;
 const HINT: i32 = 10;
@@ -279,7 +280,7 @@ fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
         .filter_map(|(role, sum)| {
             let score = sum.min(CAP);
             let band = match score {
-                100.. => Band::Proven,
+                100.. if standing::is_proven(role, ledger) => Band::Proven,
                 PROBABLE.. => Band::Probable,
                 POSSIBLE.. => Band::Possible,
                 HINT.. => Band::Hint,
@@ -302,14 +303,19 @@ fn is_headline(role: &str, ledger: &[Evidence]) -> bool {
 fn assert_roles(mut scores: Vec<RoleScore>, ledger: &[Evidence], tables: &Tables) -> (Vec<RoleScore>, Vec<RoleScore>) {
     let generic = |score: &RoleScore| tables.role(&score.role).is_some_and(|role| role.generic);
     scores.sort_by(|a, b| (a.tier, -a.score, &a.role).cmp(&(b.tier, -b.score, &b.role)));
+    let (aside, scores): (Vec<_>, Vec<_>) =
+        scores.iter().cloned().partition(|s| standing::gives_way(s, &scores, ledger, tables));
     let (mut asserted, mut weaker): (Vec<_>, Vec<_>) = scores.into_iter().partition(|s| s.band >= Band::Probable);
     if asserted.iter().any(|score| !generic(score)) {
         asserted.retain(|score| !generic(score));
     }
     if asserted.is_empty() {
         let eligible = |s: &RoleScore| s.band > Band::Hint || is_headline(&s.role, ledger);
-        let best = weaker.iter().filter(|s| eligible(s)).map(|s| s.score).max();
-        let position = best.and_then(|best| weaker.iter().position(|s| s.score == best && eligible(s)));
+        // Of equal ones, that of the wider tier; one that names suggest for every key comes last.
+        let named = |s: &RoleScore| tables.role(&s.role).is_some_and(|role| role.named);
+        let rank = |s: &RoleScore| (s.score, !named(s));
+        let best = weaker.iter().filter(|s| eligible(s)).map(rank).max();
+        let position = best.and_then(|best| weaker.iter().position(|s| rank(s) == best && eligible(s)));
         asserted.push(match position {
             Some(position) => weaker.remove(position),
             None => RoleScore {
@@ -321,6 +327,7 @@ fn assert_roles(mut scores: Vec<RoleScore>, ledger: &[Evidence], tables: &Tables
             },
         });
     }
+    weaker.extend(aside);
     (asserted, weaker)
 }
 

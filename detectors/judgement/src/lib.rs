@@ -20,6 +20,7 @@ pub mod rules;
 pub mod secrets;
 mod severity;
 mod siblings;
+mod standing;
 mod subject;
 pub mod tables;
 mod test_key;
@@ -78,9 +79,9 @@ pub enum Band {
     Hint,
     /// 30 to 59 points.
     Possible,
-    /// 60 to 99 points.
+    /// 60 points or more.
     Probable,
-    /// 100 points or more.
+    /// 100 points or more, and one item alone proves it.
     Proven,
 }
 

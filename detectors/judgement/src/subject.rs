@@ -1,7 +1,7 @@
 //! A key while it is judged: the inputs of the judgement and what is known about the key.
 
 use keyradius_core::blob::printable_path;
-use keyradius_core::material::{Kind, Occurrence, ProtectionState};
+use keyradius_core::material::{Kind, Occurrence, ProtectionState, Remark};
 
 use super::estate::KeyGroup;
 use super::known::Known;
@@ -75,7 +75,8 @@ pub(super) fn is_for_tests(occurrence: &Occurrence, estate: &Estate, judge: Judg
     let location = occurrence.origin.location();
     let path = estate.inside(&location);
     let words = &judge.tables.test;
-    words.in_place(&printable_path(path)) || words.in_directory(path)
+    let in_test = occurrence.material.remarks.contains(&Remark::InTest);
+    in_test || words.in_place(&printable_path(path)) || words.in_directory(path)
 }
 
 /// Whether a program trusts a material because of where it is stored: a trusted certificate or key of a keystore.

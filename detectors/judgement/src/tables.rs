@@ -42,6 +42,9 @@ pub struct Role {
     /// Whether the role gives way to an asserted special role.
     #[serde(default)]
     pub generic: bool,
+    /// Whether the role gives way, while only names and places support it, to one that a use or a text supports.
+    #[serde(default)]
+    pub named: bool,
     /// The entries of its file, until the tables are complete.
     #[serde(default)]
     evidence: Rules,
@@ -323,7 +326,7 @@ mod tests {
             roles.dedup();
             roles
         };
-        assert_eq!(roles("linux/certs/Signing_Key.pem"), ["os_kernel"]);
+        assert_eq!(roles("linux/certs/Signing_Key.pem"), ["os_kernel", "tls_client", "tls_server"]);
         assert_eq!(roles("linux/certs/signing_key.pem.old"), [""; 0]);
     }
 

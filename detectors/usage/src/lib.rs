@@ -55,7 +55,7 @@ pub struct Usage;
 impl UsageReader for Usage {
     fn wants(&self, path: &Path) -> bool {
         // Sources first: most files are sources, and their extension is cheaper than the tables of names.
-        source::wants(path) || self.takes_passwords(path) || topic::describes(path)
+        source::wants(path) || self.takes_passwords(path) || topic::describes(path) || topic::wants(path)
     }
 
     fn takes_passwords(&self, path: &Path) -> bool {

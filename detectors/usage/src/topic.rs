@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use keyradius_core::blob::Blob;
 use keyradius_core::material::{Encoding, Kind, Material, Name, Reference};
 use keyradius_core::seam::UsageHints;
@@ -42,6 +42,12 @@ const WHOLE: usize = 256 << 10;
 
 /// Bytes of a description that are read: its title and its first paragraphs.
 const START: usize = 3 << 10;
+
+/// What several words that belong together count: `private_key_jwt` says more than `jwt`.
+const PHRASE: usize = 2;
+
+/// Length of a run of letters and digits that is no word: a line of base64 has 64 or 76.
+const RUN: usize = 48;
 
 /// Most keys and names of keys of one file that get a topic.
 const MOST: usize = 64;
@@ -93,31 +99,36 @@ struct Topic {
 #[serde(deny_unknown_fields)]
 struct Topics {
     topic: Vec<Topic>,
+    /// Words that say nothing, and hide the words in them.
+    silent: Vec<String>,
     #[serde(skip)]
     words: Option<AhoCorasick>,
-    /// The topic of each word.
+    /// The topic of each word, and what it counts; silent words have none.
     #[serde(skip)]
-    of_word: Vec<usize>,
+    of_word: Vec<(usize, usize)>,
 }
 
 impl Topics {
     fn compile(&mut self) {
-        let all = self
-            .topic
-            .iter()
-            .enumerate()
-            .flat_map(|(number, topic)| topic.words.iter().map(move |word| (number, word)));
-        let (of_word, words): (Vec<usize>, Vec<&String>) = all.unzip();
+        let all = self.topic.iter().enumerate().flat_map(|(number, topic)| {
+            topic
+                .words
+                .iter()
+                .map(move |word| ((number, if word.contains([' ', '_', '-']) { PHRASE } else { 1 }), word))
+        });
+        let (of_word, mut words): (Vec<(usize, usize)>, Vec<&String>) = all.unzip();
+        words.extend(&self.silent);
         // Few files are searched, so that compiling costs more than searching.
         let builder = &mut AhoCorasick::builder();
-        self.words = builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).build(words).ok();
+        builder.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest);
+        self.words = builder.kind(Some(AhoCorasickKind::ContiguousNFA)).build(words).ok();
         self.of_word = of_word;
     }
 
-    /// The topic of a text: the one with most words.
-    fn of(&self, text: &[u8]) -> Option<&Topic> {
+    /// The topic of a text: the one with most words; with twice as many as any other if it has to be `clear`.
+    fn of(&self, text: &[u8], clear: bool) -> Option<&Topic> {
         let mut counts = vec![0_usize; self.topic.len()];
-        for found in self.words.as_ref()?.find_overlapping_iter(text) {
+        for found in self.words.as_ref()?.find_iter(text) {
             let before = found.start().checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
             let first = text.get(found.start()).copied().unwrap_or(b' ');
             // `useJwt` begins a word with its capital.
@@ -126,32 +137,59 @@ impl Topics {
             let address = text.get(found.end()..).is_some_and(|rest| rest.starts_with(b"://"));
             if begins
                 && !address
-                && let Some(count) =
-                    self.of_word.get(found.pattern().as_usize()).and_then(|topic| counts.get_mut(*topic))
+                && !is_encoded(text, found.start())
+                && let Some((topic, points)) = self.of_word.get(found.pattern().as_usize())
+                && let Some(count) = counts.get_mut(*topic)
             {
-                *count += 1;
+                *count += points;
             }
         }
-        let most = counts.iter().copied().max().filter(|most| *most > 0)?;
-        let mut best = counts.iter().enumerate().filter(|(_, count)| **count == most);
-        let (number, _) = best.next()?;
-        self.topic.get(number).filter(|_| best.next().is_none())
+        let (number, most) = counts.iter().copied().enumerate().max_by_key(|(_, count)| *count)?;
+        let others = counts.iter().enumerate().filter(|(other, _)| *other != number);
+        let next = others.map(|(_, count)| *count).max().unwrap_or(0);
+        let enough = most > next && (!clear || most >= 2 * next);
+        self.topic.get(number).filter(|_| enough)
     }
 }
 
 impl Topic {
-    /// The role of a key whose name, or the text before it, is this: lower case.
+    /// The role of a key whose name, or the text before it, is this: lower case. The last word decides: a `client-ca.key`
+    /// is that of a CA.
     fn role(&self, name: &str) -> &str {
-        let has = |word: &String| {
-            name.match_indices(word.as_str()).any(|(at, _)| {
+        let ends = |word: &String| {
+            let whole = |at: &usize| {
                 let byte = |at: Option<usize>| at.and_then(|at| name.as_bytes().get(at)).copied().unwrap_or(b' ');
-                let (before, after) = (byte(at.checked_sub(1)), byte(Some(at + word.len())));
+                let (before, after) = (byte(at.checked_sub(1)), byte(Some(*at + word.len())));
                 // Short words are whole ones: `ca` is not in `cache`.
                 word.len() > 4 || !(before.is_ascii_alphanumeric() || after.is_ascii_lowercase())
-            })
+            };
+            name.match_indices(word.as_str()).map(|(at, _)| at).filter(whole).map(|at| at + word.len()).max()
         };
-        self.names.iter().find(|(_, words)| words.iter().any(has)).map_or(&self.role, |(role, _)| role)
+        let roles = self.names.iter().flat_map(|(role, words)| words.iter().map(move |word| (role, word)));
+        let last = roles.filter_map(|(role, word)| Some((ends(word)?, word.len(), role))).max();
+        last.map_or(&self.role, |(_, _, role)| role)
     }
+}
+
+/// Whether a place is in a long run of letters and digits, such as base64: words in it are chance.
+fn is_encoded(text: &[u8], at: usize) -> bool {
+    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let (before, after) = text.split_at_checked(at).unwrap_or_default();
+    let run = before.iter().rev().take(RUN).take_while(part).count() + after.iter().take(RUN).take_while(part).count();
+    run >= RUN
+}
+
+/// Extensions of texts that are read only if they contain a private key: documents, templates, and languages whose calls
+/// are not read.
+const TEXTS: [&str; 29] = [
+    "adoc", "bats", "erb", "erl", "exp", "feature", "golden", "htm", "html", "ipynb", "j2", "jinja", "lua", "markdown",
+    "md", "mdx", "org", "phpt", "pl", "pm", "rst", "sql", "t", "tcl", "tera", "tmpl", "tpl", "txt", "vue",
+];
+
+/// Whether the surroundings of keys in a file of this name are read.
+pub(super) fn wants(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    TEXTS.iter().any(|text| extension.eq_ignore_ascii_case(text))
 }
 
 /// Whether a file describes the directory that it is in.
@@ -164,7 +202,7 @@ pub(super) fn describes(path: &Path) -> bool {
 /// Reads the start of a description.
 pub(super) fn read_description(blob: Blob<'_>, out: &mut UsageHints) {
     let start = blob.bytes.get(..START.min(blob.bytes.len())).unwrap_or_default();
-    let Some(topic) = TOPICS.of(start) else { return };
+    let Some(topic) = TOPICS.of(start, false) else { return };
     let text = format!("a description of the directory is about {}", topic.text);
     push(Reading { tool: "topic-place", topic: &topic.role, text, weight: DESCRIPTION }, 0..1, Vec::new(), out);
 }
@@ -186,8 +224,8 @@ pub(super) fn read_keys(blob: Blob<'_>, program: bool, out: &mut UsageHints) {
     let whole = || bytes.get(..WHOLE.min(bytes.len())).unwrap_or_default();
     let of_whole: OnceCell<Option<&Topic>> = OnceCell::new();
     let topic = |near: Range<usize>| {
-        let near = bytes.get(near).and_then(|near| TOPICS.of(near));
-        let of_file = || *of_whole.get_or_init(|| TOPICS.of(whole()));
+        let near = bytes.get(near).and_then(|near| TOPICS.of(near, false));
+        let of_file = || *of_whole.get_or_init(|| TOPICS.of(whole(), true));
         near.map(|topic| (topic, AROUND)).or_else(|| of_file().map(|topic| (topic, FILE)))
     };
     let mut seen = BTreeSet::new();
@@ -311,6 +349,11 @@ mod tests {
             ("a.js", format!("// sftp\n{}\nload('k/host.key')", "x\n".repeat(200)), &[("ssh_host", "k/host.key", 16)]),
             ("a.js", "const tls = c('a.crt')".to_owned(), &[]),
             ("a.js", "jwt ssh 'a.pem'".to_owned(), &[]),
+            ("a.js", format!("x = '{}Tls{}'\nload('a.pem')", "Ab3".repeat(12), "Ab3".repeat(12)), &[]),
+            ("a.js", "OpenSSL.load('a.pem')".to_owned(), &[]),
+            ("a.js", "// tls\nload('client-ca.pem')".to_owned(), &[("ca_root_private", "client-ca.pem", 20)]),
+            ("a.js", "// tls\nload('ca-client.pem')".to_owned(), &[("tls_client", "ca-client.pem", 20)]),
+            ("a.js", "oauth({ private_key_jwt: 'a.pem' })".to_owned(), &[("token_client", "a.pem", 20)]),
         ] {
             let found = read(path, &text);
             let found: Vec<_> =

@@ -242,6 +242,8 @@ remarks! {
     Keyless "keyless" "signs without a key: sigstore issues a certificate for this token";
     /// Belongs to a Kubernetes service account.
     ServiceAccount "service_account" "belongs to a Kubernetes service account";
+    /// In a part of a program that is built for tests only.
+    InTest "in_test" "in a part of the program that is built for tests only";
     /// For a host that only its own network can resolve.
     InternalHost "internal_host" "for a host that only its own network can resolve";
 }

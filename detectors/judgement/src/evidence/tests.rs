@@ -241,12 +241,12 @@ fn shapes_of_certificates() {
         (
             "req -x509 -subj /CN=localhost",
             own(|c| c.subject = "CN=localhost".into()),
-            "tls_server 60; ca_root_private 10",
+            "tls_server 30; ca_root_private 10",
         ),
         (
             "req -x509 -addext subjectAltName",
             own(|c| c.extensions = vec![SAN.into()]),
-            "tls_server 60; ca_root_private 10",
+            "tls_server 30; ca_root_private 10",
         ),
         ("req -x509 -addext keyUsage=keyCertSign", own(|c| c.key_usage = Some(1 << 5)), "ca_root_private 60; "),
         ("version 1, self-issued", facts(|c| (c.version, c.self_issued) = (1, true)), "unknown 0; ca_root_private 10"),
@@ -363,7 +363,7 @@ fn shapes_of_files() {
         ),
         ("etc/ssh/ssh_host_rsa_key", |m| m.format = "openssh", "ssh_host 90; "),
         ("home/a/.ssh/id_rsa", |m| m.format = "openssh", "ssh_user 60; "),
-        ("ca/users_ca", |m| m.format = "openssh", "ssh_ca 60; ca_root_private 10"),
+        ("ca/users_ca", |m| m.format = "openssh", "ssh_ca 60; "),
         ("root/etc/ssh_host_key", |m| m.format = "ssh1", "ssh_host 90; "),
         ("home/a/.ssh/identity", |m| m.format = "ssh1", "ssh_user 60; "),
         ("home/a/.ssh2/id_rsa_1024_a", |m| m.format = "ssh2_com", "ssh_user 60; "),

@@ -8,6 +8,9 @@ use std::ops::Range;
 use super::language::Language;
 use super::lexer::{Kind, Token, tokens};
 
+/// Tokens between an attribute and the body of the item that it is about.
+const ITEM: usize = 64;
+
 /// Most tokens of one value. A longer one is data.
 const VALUE: usize = 4096;
 
@@ -93,6 +96,28 @@ impl<'a> Code<'a> {
 
     pub(super) fn opens(&self, number: usize, bracket: u8) -> bool {
         self.token(number).is_some_and(|token| token.kind == Kind::Open(bracket))
+    }
+
+    /// The parts of a program that are built for tests only, in bytes: `#[cfg(test)] mod tests { }` of Rust.
+    pub(super) fn tests(&self) -> Vec<Range<usize>> {
+        if self.language != Language::Rust {
+            return Vec::new();
+        }
+        let attribute = |at: &usize| {
+            self.is_sign(*at, b'#')
+                && self.opens(at + 1, b'[')
+                && self.word(at + 2) == "cfg"
+                && self.opens(at + 3, b'(')
+                && self.word(at + 4) == "test"
+                && self.behind(at + 3) == at + 6
+        };
+        let body = |at: usize| {
+            let after = self.behind(at + 1);
+            let open = (after..after + ITEM).find(|&at| self.opens(at, b'{') || self.is_sign(at, b';'))?;
+            let start = self.token(open).filter(|_| self.opens(open, b'{'))?.start;
+            Some(start..self.token(self.behind(open).checked_sub(1)?)?.end)
+        };
+        (0..self.tokens.len()).filter(attribute).filter_map(body).collect()
     }
 
     /// Whether two tokens touch.

@@ -34,7 +34,7 @@ impl Language {
             "go" => Self::Go,
             "java" => Self::Java,
             "kt" | "scala" => Self::Kotlin,
-            "php" => Self::Php,
+            "php" | "phpt" => Self::Php,
             "py" => Self::Python,
             "rb" => Self::Ruby,
             "rs" => Self::Rust,

@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use keyradius_core::blob::Blob;
-use keyradius_core::material::{Encoding, Kind, Material, Name, Reference};
+use keyradius_core::material::{Encoding, Kind, Material, Name, Reference, Remark};
 use keyradius_core::seam::UsageHints;
 
 use super::REFERENCES;
@@ -69,7 +69,8 @@ pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
         return;
     }
     let code = Code::of(text.str(), language);
-    let mut reader = Reader { code, text: &text, lower, fits: BTreeMap::new(), left: ALL_WORK, out };
+    let tests = code.tests();
+    let mut reader = Reader { code, tests, text: &text, lower, fits: BTreeMap::new(), left: ALL_WORK, out };
     let values: BTreeMap<usize, Range<usize>> =
         reader.code.values.values().flatten().map(|value| (value.name, value.range.clone())).collect();
     let mut last = None;
@@ -91,6 +92,8 @@ pub(super) fn read(blob: Blob<'_>, path: &Path, out: &mut UsageHints) {
 
 struct Reader<'a> {
     code: Code<'a>,
+    /// Bytes of the parts that are built for tests only.
+    tests: Vec<Range<usize>>,
     text: &'a Text,
     lower: String,
     /// Whether the file is in the language of a rule and contains its words, by the id of the rule.
@@ -239,7 +242,9 @@ impl Reader<'_> {
         }
         let (tool, role, text) = (rule.id.clone(), rule.role.clone(), rule.text.clone());
         let reference = Reference { tool, role, weight: rule.weight(), text, names };
+        let in_test = self.tests.iter().any(|part| part.contains(&span.start));
         let mut material = Material::new(Kind::Reference, "usage", Encoding::Text, self.text.span(span));
+        material.remarks.extend(in_test.then_some(Remark::InTest));
         let known = |other: &Material| other.span == material.span && other.reference.as_deref() == Some(&reference);
         if !self.out.references.iter().rev().take(16).any(known) {
             material.reference = Some(Box::new(reference));

@@ -117,3 +117,24 @@ fn passwords_of_code_that_names_a_key_file() {
         assert!(hints.candidates.iter().all(names), "{text}");
     }
 }
+
+#[test]
+fn uses_in_parts_for_tests_are_marked() {
+    let load = "EncodingKey::from_rsa_pem(include_bytes!(\"a.pem\"))";
+    for (text, marked) in [
+        (format!("fn k() {{ {load}; }}"), false),
+        (format!("#[cfg(test)]\nmod tests {{ fn k() {{ {load}; }} }}"), true),
+        (format!("#[cfg(test)] #[allow(x)]\nfn k() {{ {load}; }}"), true),
+        (format!("#[cfg(test)]\nmod tests {{ }}\nfn k() {{ {load}; }}"), false),
+        (format!("#[cfg(test)]\nmod tests;\nfn k() {{ {load}; }}"), false),
+        (format!("#[cfg(not(test))]\nmod real {{ fn k() {{ {load}; }} }}"), false),
+        (format!("#[cfg(test)]\nmod tests {{ fn k() {{ {load}; }}"), false),
+    ] {
+        let origin = Origin::file("src/lib.rs");
+        let mut hints = UsageHints::default();
+        read(Blob::whole(text.as_bytes(), &origin), Path::new("src/lib.rs"), &mut hints);
+        let uses = || hints.references.iter().filter(|m| m.reference.as_deref().is_some_and(|r| r.tool == "rust-jwt"));
+        assert_eq!(uses().count(), 1, "{text}");
+        assert_eq!(uses().any(|material| material.remarks.contains(&Remark::InTest)), marked, "{text}");
+    }
+}
