@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_key_is_no_name() {
-        let decimal = "73".repeat(20);
+        let decimal = "90".repeat(20);
         let base32 = "MFRGGZDFMZTWQ2LK".repeat(3);
         for (text, expected) in [
             (format!("keys/{decimal}.pem"), true),
