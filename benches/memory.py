@@ -299,6 +299,15 @@ def candidates(folder):
         out.write(pem(ed25519(0)))
 
 
+def texts_on_a_line(folder):
+    """A line of source code with many texts that may be passwords of the keystore that it names."""
+    with open(f"{folder}/A.java", "w") as out:
+        texts = "+".join(f'"pw{i}x"' for i in range(many(40_000)))
+        out.write(f'load("release.jks"); String password = {texts}')
+    with open(f"{folder}/key.pem", "wb") as out:
+        out.write(pem(ed25519(0)))
+
+
 def moduli(folder):
     """Different public keys of 16,384 bits."""
     with open(f"{folder}/keys.pem", "wb") as out:
@@ -614,6 +623,7 @@ INPUTS = {
     "anchors": anchors,
     "kdf-memory": kdfs,
     "candidates-million": candidates,
+    "texts-on-a-line": texts_on_a_line,
     "rsa-moduli": moduli,
     "lines-times-keys": lines_and_keys,
     "lines-times-keys-in-a-file": lines_and_a_file_of_keys,

@@ -353,7 +353,7 @@ mod tests {
             assert_eq!(is_secret(&Name::Path(text.clone())), expected, "{text}");
             assert_eq!(is_secret(&Name::Alias(text.clone())), expected, "{text}");
         }
-        assert_eq!(without_credentials("postgres://u:hunter2@db/prod"), "postgres://db/prod");
+        assert_eq!(without_credentials(&format!("postgres://u:{decimal}@db/prod")), "postgres://db/prod");
     }
 
     #[test]
