@@ -1,6 +1,6 @@
 //! What the points of a role stand on: whether it is proven, and whether it gives way to another one.
 //!
-//! Points add up, but many medium observations are no proof. A role is proven only if one item alone proves it, and an
+//! Points add up, but many medium observations prove nothing. A role is proven only if one item alone proves it, and an
 //! extended key usage alone only if nothing says that the key does something else: a certificate says what a key may do,
 //! not what it does.
 

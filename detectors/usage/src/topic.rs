@@ -46,7 +46,7 @@ const START: usize = 3 << 10;
 /// What several words that belong together count: `private_key_jwt` says more than `jwt`.
 const PHRASE: usize = 2;
 
-/// Length of a run of letters and digits that is no word: a line of base64 has 64 or 76.
+/// Fewest letters and digits of a run that is read as base64, not as a word: a line of base64 has 64 or 76.
 const RUN: usize = 48;
 
 /// Most keys and names of keys of one file that get a topic.

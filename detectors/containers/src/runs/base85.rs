@@ -66,7 +66,7 @@ fn decode(digits: &[u8], values: &[u8; 256]) -> Option<Zeroizing<Vec<u8>>> {
 /// Finds runs from the start of a blob to its end.
 #[derive(Default)]
 pub(super) struct Runs {
-    /// How far the last run of each kind of digits reaches that was none.
+    /// For each kind of digits, the end of the last run that did not begin like anything to read.
     none: [usize; 2],
 }
 
