@@ -30,8 +30,9 @@ for library in libraries:
     parts = 0
     for page in listed:
         text = (folder / page).read_text()
-        # What the page says of the item itself ends where implementations of traits begin.
-        own = text.split('id="trait-implementations"')[0]
+        # What the page says of the item itself ends where implementations of traits begin; many items have only those
+        # that the compiler or the standard library gives to every type.
+        own = re.split('id="(?:trait|synthetic|blanket)-implementations"', text)[0]
         parts += len(set(re.findall(r'id="((?:method|tymethod|structfield|variant|associatedconstant)\.[^"]+)"', own)))
     print(f"  {library}: {len(listed)} items, {parts} methods, fields and variants")
     all_items, all_parts = all_items + len(listed), all_parts + parts

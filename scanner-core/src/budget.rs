@@ -90,7 +90,7 @@ impl Budget {
     }
 
     /// Whether the time is up. The clock starts with the first call, so inputs without a hit need no system call.
-    pub fn out_of_time(&self) -> bool {
+    pub(crate) fn out_of_time(&self) -> bool {
         let started = self.started.get().unwrap_or_else(Instant::now);
         self.started.set(Some(started));
         started.elapsed() > self.limits.max_time

@@ -50,7 +50,7 @@ impl Candidates {
     }
 
     /// Records that passwords of a file were not read: the file is too large, or contains too many.
-    pub fn not_all_of(&mut self, file: &Origin) {
+    pub(crate) fn not_all_of(&mut self, file: &Origin) {
         let place = file.location();
         self.left_out.add(place.parent().unwrap_or(Path::new("")).to_owned());
     }

@@ -55,7 +55,7 @@ pub struct Owners {
 
 impl Owners {
     /// Whether nothing but containers is looked for.
-    pub const fn only_containers(&self) -> bool {
+    pub(crate) const fn only_containers(&self) -> bool {
         self.detectors.is_empty() && self.unwrappers.is_empty()
     }
 }

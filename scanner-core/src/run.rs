@@ -44,7 +44,7 @@ pub struct Progress {
     /// Git objects read.
     pub objects: AtomicU64,
     /// Bytes of git objects read.
-    pub object_bytes: AtomicU64,
+    pub(crate) object_bytes: AtomicU64,
     /// Materials found.
     pub materials: AtomicU64,
 }
@@ -133,7 +133,7 @@ impl<'r> Run<'r> {
     }
 
     /// Like [`Self::is_container`], for bytes from a known place: the name decides if a format has no magic number.
-    pub fn is_container_at(&self, origin: &Origin, start: &[u8]) -> bool {
+    pub(crate) fn is_container_at(&self, origin: &Origin, start: &[u8]) -> bool {
         self.is_container(start) || self.named(origin, start).is_some()
     }
 

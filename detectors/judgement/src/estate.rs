@@ -73,7 +73,7 @@ impl Use {
     }
 
     /// Whether the line uses the key. A line that makes the key, or one that is commented out, is only a hint of a role.
-    pub fn is_use(&self) -> bool {
+    pub(crate) fn is_use(&self) -> bool {
         !self.makes() && self.reference().is_some_and(|reference| reference.weight >= HINT)
     }
 

@@ -40,7 +40,7 @@ impl Locked {
     }
 
     /// Whether both handles share one copy of the bytes: keys of the same container do.
-    pub fn is_shared_with(&self, other: &Self) -> bool {
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

@@ -111,7 +111,7 @@ impl Inspection {
     }
 
     /// Takes everything decoded so far.
-    pub fn take_decoded(&mut self) -> Vec<Decoded> {
+    pub(crate) fn take_decoded(&mut self) -> Vec<Decoded> {
         std::mem::take(&mut self.decoded)
     }
 

@@ -11,7 +11,7 @@ const EACH: usize = 3;
 
 /// Whether a key may be in a name: a run of letters and digits in which no kind is rare. A digest in hexadecimal has one
 /// case only.
-pub fn may_hold_key(name: &[u8]) -> bool {
+pub(crate) fn may_hold_key(name: &[u8]) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'=');
     let is_mixed = |run: &[u8]| {
         let many = |is: fn(&u8) -> bool| run.iter().filter(|byte| is(byte)).count() >= EACH;
