@@ -2,6 +2,7 @@
 
 pub(crate) mod explain;
 pub(crate) mod hook;
+pub(crate) mod hunt;
 pub(crate) mod report;
 pub(crate) mod rules;
 
@@ -106,6 +107,12 @@ pub(crate) enum Command {
     /// Convert a scan report, or compare two reports
     #[command(after_long_help = report::EXAMPLES)]
     Report(Box<report::ReportArgs>),
+    /// Find every copy of a key, from any name it goes by
+    #[command(after_long_help = hunt::EXAMPLES)]
+    Hunt(Box<hunt::HuntArgs>),
+    /// Print every name that a key goes by
+    #[command(after_long_help = hunt::IDENTIFY_EXAMPLES)]
+    Identify(hunt::IdentifyArgs),
     /// Keep keys out of commits and pushes with git hooks
     #[command(subcommand)]
     Hook(hook::HookCommand),
@@ -142,6 +149,10 @@ pub(crate) enum SchemaName {
     Facts,
     /// `report diff --format json`
     Diff,
+    /// `hunt --format json`
+    Hunt,
+    /// `identify --format json`
+    Identity,
 }
 
 /// When to use an optional part of the output: `auto`, `always` or `never`.

@@ -87,6 +87,8 @@ fn run(args: Args, guard: Guard) -> Result<Exit, Failure> {
             command::judge::run(plan::JudgePlan::new(*args, &surroundings::Surroundings::real()?)?, guard)
         }
         Command::Report(args) => command::report::run(*args, &surroundings::Surroundings::real()?, guard),
+        Command::Hunt(args) => command::hunt::run(*args, &surroundings::Surroundings::real()?, guard),
+        Command::Identify(args) => command::identify::run(&args, &surroundings::Surroundings::real()?, guard),
         Command::Hook(command) => command::hook::run(&command, guard),
         Command::Explain(args) => command::explain::run(&args, guard),
         Command::Rules(command) => command::rules::run(&command, guard),

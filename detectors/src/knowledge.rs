@@ -19,6 +19,7 @@ pub fn keys() -> Knowledge<'static> {
         mapper: Some(&Sections),
         unopened: UNOPENED,
         usage_hints: Some(&Usage),
+        wanted: None,
     }
 }
 

@@ -23,6 +23,7 @@
 //! a source. See also `docs/embed.md`.
 
 pub mod facts;
+pub mod hunt;
 mod judge;
 mod knowledge;
 pub mod open;

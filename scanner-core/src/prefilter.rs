@@ -10,7 +10,10 @@
 //!   and costs only the search for text anchors.
 
 mod few;
+mod many;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -19,6 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
 use few::Index;
+use many::Many;
 use select::{Haystack, Literal};
 
 use crate::blob::Window;
@@ -83,6 +87,8 @@ pub struct Prefilter<'k> {
     /// The anchors that `text` and `binary` are made of.
     in_text: Vec<usize>,
     in_binary: Vec<usize>,
+    /// Searches for the long literals of [`crate::seam::Detector::needles`], in all bytes.
+    many: Many,
     /// Anchors that count at the start of a blob, by their first byte: there are hundreds, and every blob is checked.
     starts: Vec<Vec<usize>>,
     /// Magic numbers of containers.
@@ -115,6 +121,11 @@ impl<'k> Prefilter<'k> {
             let literals = detector.literals().iter().map(|literal| Anchor::anywhere(literal));
             calls.extend(detector.anchors().iter().copied().chain(literals).map(|a| (slot(a), index, true)));
         }
+        let mut needles = Vec::new();
+        for (index, &detector) in knowledge.detectors.iter().enumerate() {
+            let long = detector.needles().iter().filter(|needle| needle.len() >= many::SHORTEST);
+            needles.extend(long.map(|needle| (slot(Anchor::anywhere(needle)), index)));
+        }
         for (index, &unwrapper) in knowledge.unwrappers.iter().enumerate() {
             calls.extend(unwrapper.anchors().iter().map(|&a| (slot(a), index, false)));
         }
@@ -132,8 +143,19 @@ impl<'k> Prefilter<'k> {
                 owners.containers.push((index, at));
             }
         }
+        let mut long: Vec<usize> = Vec::with_capacity(needles.len());
+        for (slot, index) in needles {
+            if let Some((_, owners)) = anchors.get_mut(slot) {
+                owners.detectors.push(index);
+                long.push(slot);
+            }
+        }
+        long.sort_unstable();
+        long.dedup();
+        let is_long = |id: &usize| long.binary_search(id).is_ok();
         let ids = |keep: &dyn Fn(&(Anchor<'_>, Owners)) -> bool| -> Vec<usize> {
-            anchors.iter().enumerate().filter(|(_, anchor)| keep(anchor)).map(|(i, _)| i).collect()
+            let short = anchors.iter().enumerate().filter(|(id, anchor)| !is_long(id) && keep(anchor));
+            short.map(|(id, _)| id).collect()
         };
         // No container is text, whatever its magic number.
         let is_binary = |(a, owners): &(Anchor<'_>, Owners)| has_gate_byte(a.bytes) || owners.only_containers();
@@ -155,9 +177,10 @@ impl<'k> Prefilter<'k> {
                 same.push(id);
             }
         }
+        let many = Many::new(&anchors, &long);
         let few = Index::new(&anchors, in_text.iter().chain(&in_binary).copied());
         let (searched, text, binary) = (AtomicUsize::new(0), OnceLock::new(), OnceLock::new());
-        Self { anchors, few, searched, text, binary, in_text, in_binary, starts, magics, longest, opening }
+        Self { anchors, few, searched, text, binary, in_text, in_binary, many, starts, magics, longest, opening }
     }
 
     /// Whether the searchers are used for `more` bytes: if they are compiled, or if that is now worth its time.
@@ -248,6 +271,7 @@ impl<'k> Prefilter<'k> {
         } else {
             self.few.find(&self.anchors, searched, window, out);
         }
+        self.many.find(&self.anchors, searched, window, out);
         out.get_mut(first..).unwrap_or_default().sort_unstable();
     }
 }
@@ -340,150 +364,5 @@ impl Set {
             // One byte on, not past the match: two anchors may overlap.
             start = found.start() + 1;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::blob::Blob;
-    use crate::error::Malformed;
-    use crate::seam::{About, Detector, Inspection};
-
-    struct Fake<'k>(&'k [Anchor<'k>]);
-    static ABOUT: About = About { id: "fake", title: "", detects: "", blind_to: "", respond: "", references: &[] };
-    impl Detector for Fake<'_> {
-        fn about(&self) -> &'static About {
-            &ABOUT
-        }
-        fn anchors(&self) -> &[Anchor<'_>] {
-            self.0
-        }
-        fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
-            Ok(())
-        }
-    }
-
-    const ANCHORS: &[Anchor] = &[
-        Anchor::anywhere(b"-----BEGIN "),
-        Anchor::anywhere(b"GIN PRI"),
-        Anchor::anywhere(&[2, 1, 0, 2]),
-        Anchor::at_start(&[0x95]),
-    ];
-
-    fn prefilter<'k>(anchors: &'k Fake<'k>) -> Prefilter<'k> {
-        Prefilter::new(&Knowledge { detectors: vec![anchors], ..Knowledge::default() })
-    }
-
-    /// What the compiled searchers find, which has to be what the index finds.
-    fn seen(prefilter: &Prefilter<'_>, bytes: &[u8], window: Window) -> Vec<Seen> {
-        let [few, compiled] = [false, true].map(|compiled| {
-            let mut out = Vec::new();
-            prefilter.find_by(compiled, bytes, window, &mut out);
-            out
-        });
-        assert_eq!(few, compiled);
-        few
-    }
-
-    fn find(bytes: &[u8], window: Window) -> Vec<(usize, usize)> {
-        seen(&prefilter(&Fake(ANCHORS)), bytes, window).into_iter().map(|s| (s.at, s.anchor)).collect()
-    }
-
-    #[test]
-    fn finds_overlapping_anchors() {
-        let text = b"x-----BEGIN PRIVATE";
-        assert_eq!(find(text, Window::whole(text.len())), [(1, 0), (8, 1)]);
-        let both = b"\x95\x02\x01\x00\x02 -----BEGIN ";
-        assert_eq!(find(both, Window::whole(both.len())), [(0, 3), (1, 2), (6, 0)]);
-    }
-
-    #[test]
-    fn one_anchor_does_not_hide_another() {
-        static ANCHORS: [Anchor; 3] =
-            [Anchor::anywhere(b"token"), Anchor::anywhere(b"token_key"), Anchor::anywhere(b"token_keys")];
-        let fake = Fake(&ANCHORS);
-        let prefilter = prefilter(&fake);
-        for (text, count) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
-            let found = seen(&prefilter, text.as_bytes(), Window::whole(text.len()));
-            assert_eq!(found.len(), count, "{text}");
-        }
-    }
-
-    #[test]
-    fn anchors_are_compiled_when_many_bytes_were_searched() {
-        let fake = Fake(ANCHORS);
-        let prefilter = prefilter(&fake);
-        let (mut out, half) = (Vec::new(), vec![b'.'; FEW / 2]);
-        for compiled in [false, false, true] {
-            prefilter.find(&half, Window::whole(half.len()), &mut out);
-            assert_eq!(prefilter.text.get().is_some(), compiled);
-        }
-        assert!(prefilter.binary.get().is_none());
-        prefilter.find(b"\0", Window::whole(1), &mut out);
-        assert!(prefilter.binary.get().is_some() && out.is_empty());
-    }
-
-    #[test]
-    fn any_number_of_anchors_is_found() {
-        let texts: Vec<String> = (0..2000).map(|n| format!("anchor{n:05}")).collect();
-        let anchors: Vec<Anchor<'_>> = texts.iter().map(|text| Anchor::anywhere(text.as_bytes())).collect();
-        let fake = Fake(&anchors);
-        let prefilter = prefilter(&fake);
-        let text = b"..anchor00000.anchor01999 anchor02000";
-        let out = seen(&prefilter, text, Window::whole(text.len()));
-        assert_eq!(out.iter().map(|seen| seen.at).collect::<Vec<_>>(), [2, 14]);
-    }
-
-    #[test]
-    fn every_occurrence_of_every_anchor_is_found() {
-        // Literals that begin, contain and end each other, over an alphabet so small that matches are everywhere.
-        let mut state = 7_u64;
-        let mut random = move |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 33) % below
-        };
-        let mut words: Vec<Vec<u8>> = (0..160)
-            .map(|_| (0..3 + random(6)).map(|_| b"ab\0"[usize::try_from(random(3)).unwrap()]).collect())
-            .collect();
-        words.sort();
-        words.dedup();
-        let anchors: Vec<Anchor<'_>> = words.iter().map(|word| Anchor::anywhere(word)).collect();
-        let fake = Fake(&anchors);
-        let prefilter = prefilter(&fake);
-        for _ in 0..50 {
-            let text: Vec<u8> = (0..random(200)).map(|_| b"ab\0c"[usize::try_from(random(4)).unwrap()]).collect();
-            let out = seen(&prefilter, &text, Window::whole(text.len()));
-            let mut naive: Vec<Seen> = (0..text.len())
-                .flat_map(|at| prefilter.anchors().iter().enumerate().map(move |(anchor, (a, _))| (at, anchor, a)))
-                .filter(|(at, _, a)| text[*at..].starts_with(a.bytes))
-                .map(|(at, anchor, _)| Seen { at, anchor })
-                .collect();
-            naive.sort_unstable();
-            assert_eq!(out, naive);
-        }
-    }
-
-    #[test]
-    fn every_hit_belongs_to_exactly_one_window() {
-        let mut bytes = vec![b'.'; 600];
-        for at in [0, 95, 96, 99, 100, 101, 589] {
-            bytes.splice(at..at + 4, [2, 1, 0, 2]);
-        }
-        let whole = find(&bytes, Window::whole(bytes.len()));
-        let mut split = Vec::new();
-        for start in (0..600).step_by(100) {
-            let back = start.min(10);
-            let slice = &bytes[start - back..(start + 130).min(600)];
-            let window = Window {
-                start: (start - back) as u64,
-                line: 1,
-                core_start: back,
-                core_end: (back + 100).min(slice.len()),
-                last: false,
-            };
-            split.extend(find(slice, window).into_iter().map(|(at, a)| (at + start - back, a)));
-        }
-        assert_eq!(split, whole);
     }
 }

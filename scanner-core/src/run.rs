@@ -18,7 +18,7 @@ use crate::blob::Origin;
 use crate::budget::Limits;
 use crate::candidates::Candidates;
 use crate::error::Gap;
-use crate::material::{Kind, Occurrence};
+use crate::material::{Kind, Material, Occurrence};
 use crate::prefilter::Prefilter;
 use crate::read_at::Cursor;
 use crate::seam::{Container, INNER, Knowledge, Unopened};
@@ -179,7 +179,10 @@ impl<'r> Run<'r> {
 
     /// Keeps findings.
     pub(crate) fn add(&self, found: impl Iterator<Item = Occurrence>) {
-        lock(&self.found).extend(found);
+        let Some(wanted) = self.knowledge.wanted else { return lock(&self.found).extend(found) };
+        let is_kept = |material: &Material| material.locked.is_some() || wanted.wants(material);
+        let kept: Vec<Occurrence> = found.filter(|occurrence| is_kept(&occurrence.material)).collect();
+        lock(&self.found).extend(kept.into_iter());
     }
 
     /// Takes everything found so far, in an order that does not depend on threads.

@@ -12,6 +12,7 @@ mod source;
 mod unwrapper;
 
 use crate::error::{Malformed, Reason};
+use crate::material::Material;
 
 pub use container::{Container, INNER, Inside, Magic, Member, Reader, Unopened};
 pub use context::{Candidate, Mapper, Section, UsageHints, UsageReader};
@@ -76,4 +77,13 @@ pub struct Knowledge<'k> {
     pub unopened: &'k [Unopened],
     /// Reads files that use keys; `None` to look for keys only.
     pub usage_hints: Option<&'k dyn UsageReader>,
+    /// Decides which materials are kept; `None` to keep all.
+    pub wanted: Option<&'k dyn Wanted>,
+}
+
+/// Decides which materials a run keeps: a hunt for one key does not need the others. Locked containers are kept
+/// whatever it says, because they may contain what is wanted.
+pub trait Wanted: Sync {
+    /// Whether a material is kept.
+    fn wants(&self, material: &Material) -> bool;
 }

@@ -4,6 +4,8 @@ pub(crate) mod completions;
 pub(crate) mod explain;
 mod history;
 pub(crate) mod hook;
+pub(crate) mod hunt;
+pub(crate) mod identify;
 pub(crate) mod judge;
 pub(crate) mod man;
 pub(crate) mod report;

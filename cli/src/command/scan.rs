@@ -58,14 +58,19 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
 }
 
 /// When the run ended.
-fn ended(plan: &Plan, began_at: Instant) -> Timestamp {
+pub(super) fn ended(plan: &Plan, began_at: Instant) -> Timestamp {
     let began = plan.telling.clock.started;
     let took = if plan.telling.clock.frozen { Duration::ZERO } else { began_at.elapsed() };
     began.checked_add(took).unwrap_or(began)
 }
 
 /// Reads these targets, and tries passwords on their locked containers.
-fn read(plan: &Plan, targets: &[PathBuf], engine: &Engine<'_>, progress: &Arc<Progress>) -> Result<Facts, Failure> {
+pub(super) fn read(
+    plan: &Plan,
+    targets: &[PathBuf],
+    engine: &Engine<'_>,
+    progress: &Arc<Progress>,
+) -> Result<Facts, Failure> {
     let line = ProgressLine::start(progress, plan.progress);
     let repositories = Repositories::new(plan.git.clone());
     let harvest = harvest(plan, targets, (engine, progress), &repositories)?;
@@ -179,7 +184,7 @@ impl Outcome {
 }
 
 /// On the first Ctrl-C (or SIGTERM, or SIGHUP), ends the run in order; on the second, exits immediately.
-fn stop_on_ctrl_c(progress: &Arc<Progress>, quiet: bool) -> Result<(), Failure> {
+pub(super) fn stop_on_ctrl_c(progress: &Arc<Progress>, quiet: bool) -> Result<(), Failure> {
     let progress = Arc::clone(progress);
     ctrlc::set_handler(move || {
         if progress.cancelled.swap(true, Relaxed) {

@@ -302,7 +302,8 @@ fn key(finding: &radius::Finding) -> Key {
     }
 }
 
-fn occurrence(occurrence: &material::Occurrence, allowed: Option<&allow::Allowance>) -> Occurrence {
+/// Converts the place of a private key, or of a copy that a hunt found.
+pub(crate) fn occurrence(occurrence: &material::Occurrence, allowed: Option<&allow::Allowance>) -> Occurrence {
     let material = &occurrence.material;
     Occurrence {
         place: place(occurrence),

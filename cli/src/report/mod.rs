@@ -4,6 +4,7 @@ pub(crate) mod build;
 mod compact;
 pub(crate) mod diff;
 mod human;
+pub(crate) mod hunt;
 pub(crate) mod json;
 mod jsonl;
 pub(crate) mod look;
@@ -33,6 +34,12 @@ pub(crate) const REPORT_SCHEMA: &str = include_str!("report.schema.json");
 
 /// The JSON Schema of one line of facts.
 pub(crate) const FACTS_SCHEMA: &str = include_str!("facts.schema.json");
+
+/// The JSON Schema of [`hunt::Hunt`].
+pub(crate) const HUNT_SCHEMA: &str = include_str!("hunt/hunt.schema.json");
+
+/// The JSON Schema of [`hunt::Identified`].
+pub(crate) const IDENTITY_SCHEMA: &str = include_str!("hunt/identity.schema.json");
 
 /// The JSON Schema of [`diff::Diff`].
 pub(crate) const DIFF_SCHEMA: &str = include_str!("diff/diff.schema.json");

@@ -8,6 +8,7 @@ mod facts;
 mod git;
 mod hook;
 mod hostile;
+mod hunt;
 mod patience;
 mod report;
 mod scan;

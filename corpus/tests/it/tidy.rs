@@ -157,9 +157,10 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("detectors/secrets", &["core", "readers"]),
     ("detectors/usage", &["core", "readers"]),
     ("detectors/signed", &["core", "readers"]),
+    ("detectors/target", &["core", "readers"]),
     ("detectors/judgement", &["core", "readers", "signed"]),
-    ("detectors", &["core", "readers", "containers", "formats", "secrets", "usage", "judgement"]),
-    ("cli", &["core", "git", "detectors", "secrets", "judgement"]),
+    ("detectors", &["core", "readers", "containers", "formats", "secrets", "usage", "target", "judgement"]),
+    ("cli", &["core", "git", "detectors", "secrets", "target", "judgement"]),
     ("corpus", &["core", "git", "detectors", "readers", "secrets", "signed", "usage", "judgement"]),
     ("benches", &["core", "corpus", "detectors", "usage", "judgement"]),
 ];

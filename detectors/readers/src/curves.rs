@@ -10,10 +10,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyradius_core::error::Malformed;
+use zeroize::Zeroizing;
 
 use super::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
 use super::number::strip;
 use super::weierstrass::{Base, Numbers};
+use super::witness::{self, Proven};
 
 /// id-fieldType prime-field, X9.62 (RFC 3279 2.3.5).
 const OID_PRIME_FIELD: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x01];
@@ -108,10 +110,12 @@ impl Curve {
 
     /// The public point of a private scalar, uncompressed. `None` if the scalar is not in 1..n.
     pub fn public_point(&self, scalar: &[u8]) -> Option<Vec<u8>> {
-        match self.base() {
+        let point = match self.base() {
             Some(base) => base.multiply(&self.numbers(), scalar),
             None => self.numbers().multiply(&self.generator(), scalar),
-        }
+        }?;
+        witness::keep(|| Proven::Ec { point: point.clone(), scalar: Zeroizing::new(scalar.to_vec()) });
+        Some(point)
     }
 
     /// Computes `u` times the generator plus `v` times `point`, as 04 x y; scalars below the order, zero included. `None`

@@ -45,5 +45,6 @@ pub(crate) mod unit;
 pub mod untrusted;
 pub mod wallet;
 pub(crate) mod weierstrass;
+pub mod witness;
 pub mod written;
 pub mod x509;

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::goldilocks;
 use super::number::bits;
 use super::public::Raw;
+use super::witness::{self, Proven};
 
 /// Maximum modulus, in bits; also OpenSSL's limit (`OPENSSL_RSA_MAX_MODULUS_BITS`).
 const MAX_BITS: u32 = 16_384;
@@ -41,7 +42,12 @@ pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
         }
         product = Zeroizing::new(product.concatenating_mul(&*number(prime)));
     }
-    product.cmp_vartime(&*number(n)).is_eq() && (bits(d) == 0 || primes.iter().all(|prime| inverts(e, d, prime)))
+    let fits = product.cmp_vartime(&*number(n)).is_eq();
+    if fits {
+        let primes = || primes.iter().map(|prime| Zeroizing::new(prime.to_vec())).collect();
+        witness::keep(|| Proven::Rsa { n: n.to_vec(), d: Zeroizing::new(d.to_vec()), primes: primes() });
+    }
+    fits && (bits(d) == 0 || primes.iter().all(|prime| inverts(e, d, prime)))
 }
 
 /// Whether `factor` divides `n`, and is neither 1 nor `n`.
@@ -126,11 +132,20 @@ pub fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
     let g = number(g).rem_vartime(modulus.as_nz_ref()).resize_unchecked(p.bits_precision());
     let field = BoxedMontyParams::new_vartime(modulus.clone());
     let power = Zeroizing::new(BoxedMontyForm::new(g, &field).pow_bounded_exp(&number(x), bits(x)));
-    Some(power.retrieve().to_be_bytes_trimmed_vartime().into_vec())
+    let y = power.retrieve().to_be_bytes_trimmed_vartime().into_vec();
+    witness::keep(|| Proven::Power { y: y.clone(), x: Zeroizing::new(x.to_vec()) });
+    Some(y)
 }
 
 /// The public key of an Ed25519, Ed448, X25519 or X448 private key; `None` if its length is wrong.
 pub fn raw_public(kind: Raw, private: &[u8]) -> Option<Vec<u8>> {
+    let public = multiplied(kind, private)?;
+    witness::keep(|| Proven::Raw { kind: kind.name(), public: public.clone(), seed: Zeroizing::new(private.to_vec()) });
+    Some(public)
+}
+
+/// The public key that belongs to private bytes.
+fn multiplied(kind: Raw, private: &[u8]) -> Option<Vec<u8>> {
     match kind {
         // RFC 8032 5.1.5: the scalar is the clamped first half of the seed's SHA-512.
         Raw::Ed25519 => {

@@ -351,7 +351,7 @@ fn algorithm(key: &PublicKey<'_>) -> Algorithm {
 }
 
 /// The SSH public key blob (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4). `None` for keys that SSH does not support.
-fn ssh_blob(key: &PublicKey<'_>) -> Option<Vec<u8>> {
+pub fn ssh_blob(key: &PublicKey<'_>) -> Option<Vec<u8>> {
     let mut blob = Vec::new();
     let mut string = |bytes: &[u8]| {
         blob.extend_from_slice(&(bytes.len() as u32).to_be_bytes());

@@ -23,6 +23,7 @@ static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| {
         mapper: None,
         unopened: &UNOPENED,
         usage_hints: Some(&Uses),
+        wanted: None,
     };
     Engine::new(knowledge, Limits::default())
 });

@@ -26,6 +26,8 @@ impl<'a> Anchor<'a> {
     pub const MIN: usize = 4;
     /// Longest literal.
     pub const MAX: usize = 32;
+    /// Shortest literal of [`Detector::needles`]: eight of its bytes are found at a multiple of eight.
+    pub const LONG: usize = 15;
 
     /// A literal that counts anywhere.
     pub const fn anywhere(bytes: &'a [u8]) -> Self {
@@ -149,10 +151,15 @@ impl Inspection {
 pub trait Detector: Sync {
     /// The description of the detector.
     fn about(&self) -> &'static About;
-    /// The anchors; never empty, unless there are [`Self::literals`].
+    /// The anchors; never empty, unless there are [`Self::literals`] or [`Self::needles`].
     fn anchors(&self) -> &[Anchor<'_>];
     /// More anchors that count anywhere, for a detector that gets them at run time: user rules.
     fn literals(&self) -> &[Vec<u8>] {
+        &[]
+    }
+    /// Long literals that count anywhere, of [`Anchor::LONG`] to [`Anchor::MAX`] bytes, in any number: half a million cost
+    /// little more than one. For a detector that gets them at run time: a hunt for keys.
+    fn needles(&self) -> &[Vec<u8>] {
         &[]
     }
     /// Called once per hit, on any thread. Materials reported before an error are kept. `Err` says why the bytes only

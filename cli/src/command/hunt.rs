@@ -1,0 +1,215 @@
+//! `keyradius hunt`: every copy of a key, wherever bytes are.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use keyradius_core::blob::printable_path;
+use keyradius_core::engine::Progress;
+use keyradius_detectors::hunt;
+use keyradius_target::{Form, Targets, Unusable};
+
+use super::{scan, tell};
+use crate::args::hunt::{HuntArgs, HuntFailOn, HuntFormat};
+use crate::args::{OutArgs, ScanArgs, TellArgs, is_stdin};
+use crate::choice::Only;
+use crate::confine::Guard;
+use crate::exit::{Exit, Failure, plain};
+use crate::out;
+use crate::plan::{Output, Plan};
+use crate::report::hunt::{self as answer, Hunt};
+use crate::report::json;
+use crate::surroundings::Surroundings;
+
+/// Maximum size of a target file, in bytes: a keystore has some kilobytes.
+const LARGEST: u64 = 16 << 20;
+
+/// Maximum number of targets.
+const MOST: usize = 100_000;
+
+/// A target as typed: its text, and its bytes if it is a file.
+struct Typed {
+    shown: String,
+    /// The content of a file, or of standard input.
+    bytes: Option<Vec<u8>>,
+}
+
+/// Hunts, and returns the exit code.
+pub(crate) fn run(args: HuntArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
+    let began = Instant::now();
+    let typed = read_targets(&args.targets, &args.sources, &around.directory)?;
+    let (form, fail_on, format) = (args.form, args.fail_on, args.format);
+    let mut plan = Plan::new(scan_args(args), around)?;
+    let quiet = plan.telling.quiet;
+    tell::confine(&plan.telling, guard)?;
+    let progress = Arc::new(Progress::default());
+    scan::stop_on_ctrl_c(&progress, quiet)?;
+    let targets = targets(typed, form, quiet)?;
+    let engine = hunt::engine(&targets, plan.limits);
+    let sources = plan.targets.clone();
+    let facts = scan::read(&plan, &sources, &engine, &progress)?;
+    let ended = scan::ended(&plan, began);
+    let answer = Hunt::of(&targets, facts, &sources, (plan.telling.clock.started, ended));
+    let output = std::mem::replace(&mut plan.telling.output, Output::Stdout);
+    tell::deliver(output, &|out| match format {
+        HuntFormat::Human => answer::human::render(&answer, out),
+        HuntFormat::Json => json::pretty(&answer, out),
+    })?;
+    if !quiet {
+        out::people(answer::human::summary(&answer));
+    }
+    Ok(exit(&answer, fail_on))
+}
+
+fn exit(answer: &Hunt, fail_on: HuntFailOn) -> Exit {
+    let metadata = fail_on == HuntFailOn::Metadata;
+    if answer.interrupted() {
+        Exit::Interrupted
+    } else if answer.keys() > 0 || (metadata && answer.mentions() > 0) {
+        Exit::Findings
+    } else if answer.is_complete() {
+        Exit::Nothing
+    } else {
+        Exit::Incomplete
+    }
+}
+
+/// The options of a scan that reads what the hunt reads. A hunt obeys no configuration and no marks: who hid a key may
+/// have written them.
+fn scan_args(args: HuntArgs) -> ScanArgs {
+    let out = OutArgs { output: args.output, quiet: args.quiet, ..OutArgs::default() };
+    let tell = TellArgs {
+        out,
+        reproducible: args.reproducible,
+        jobs: args.jobs,
+        no_config: true,
+        no_inline_allow: true,
+        ..TellArgs::default()
+    };
+    ScanArgs {
+        paths: args.sources,
+        tell,
+        progress: args.progress,
+        history: args.history,
+        only: Some(Only::Signing),
+        no_passwords: args.no_passwords,
+        one_file_system: args.one_file_system,
+        limits: args.limits,
+        ..ScanArgs::default()
+    }
+}
+
+/// Reads the files that targets name, before the process gives up its rights.
+fn read_targets(texts: &[String], sources: &[PathBuf], here: &Path) -> Result<Vec<Typed>, Failure> {
+    let mut all = Vec::new();
+    for text in texts {
+        match text.strip_prefix('@') {
+            Some(list) => {
+                let bytes = read(Path::new(list), here)?;
+                let lines = String::from_utf8_lossy(&bytes).into_owned();
+                let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+                for line in lines {
+                    all.push(typed(line, here)?);
+                }
+            }
+            None if text == "-" && sources.iter().any(|source| is_stdin(source)) => {
+                return Err(Failure::new("standard input is a target and a source")
+                    .hint("put the target into a file: standard input can be read only once"));
+            }
+            None => all.push(typed(text, here)?),
+        }
+        if all.len() > MOST {
+            return Err(Failure::new(format!("more than {MOST} targets")).hint("hunt for them in several runs"));
+        }
+    }
+    if all.is_empty() {
+        return Err(Failure::new("the list of targets is empty").hint("write one target on each line"));
+    }
+    Ok(all)
+}
+
+fn typed(text: &str, here: &Path) -> Result<Typed, Failure> {
+    let path = Path::new(text);
+    let is_file = is_stdin(path) || here.join(path).is_file();
+    let bytes = is_file.then(|| read(path, here)).transpose()?;
+    Ok(Typed { shown: if is_stdin(path) { "standard input".to_owned() } else { text.to_owned() }, bytes })
+}
+
+/// Reads a file; `-` is standard input.
+pub(super) fn read_within(path: &Path, here: &Path, most: u64) -> Result<Vec<u8>, Failure> {
+    let shown = printable_path(path);
+    let mut bytes = Vec::new();
+    let done = if is_stdin(path) {
+        std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(here.join(path)).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+    };
+    done.map_err(|error| {
+        Failure::new(format!("cannot read {shown}: {}", plain(&error)))
+            .hint("check that it exists and that you have permission to read it")
+    })?;
+    if bytes.len() as u64 > most {
+        return Err(Failure::new(format!("{shown} is larger than {most} bytes")).hint("name the file of one key"));
+    }
+    Ok(bytes)
+}
+
+fn read(path: &Path, here: &Path) -> Result<Vec<u8>, Failure> {
+    read_within(path, here, LARGEST)
+}
+
+/// The targets, parsed. Runs after the process gave up its rights: target files are foreign bytes too.
+fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets, Failure> {
+    let mut targets = Targets::new();
+    for Typed { shown, bytes } in typed {
+        if let Some(bytes) = bytes {
+            if hunt::add_file(&mut targets, &shown, &bytes) == 0 {
+                return Err(Failure::new(format!("no key found in the target {}", printable_path(Path::new(&shown))))
+                    .hint(
+                        "`keyradius identify` shows what is in a file; a locked key without a readable public half \
+                           has no name to look for",
+                    ));
+            }
+            continue;
+        }
+        if hunt::is_private(&shown) {
+            return Err(Failure::new("a target on the command line is a private key, and other users can see it")
+                .hint("put it into a file that only you can read, and name that file"));
+        }
+        // A public key in a line: of SSH, of age, a pinned key in PEM.
+        if form.is_none() && hunt::add_file(&mut targets, &shown, shown.as_bytes()) > 0 {
+            continue;
+        }
+        let names = keyradius_target::parse(&shown, form).map_err(|why| unusable(&shown, why))?;
+        if !quiet && names.iter().any(|name| name.bytes.len() == 32 && name.form == Form::SpkiSha256) && form.is_none()
+        {
+            note_ambiguous(&shown);
+        }
+        targets.add_names(&shown, names);
+    }
+    Ok(targets.ready())
+}
+
+/// 64 digits may be a private key themselves.
+fn note_ambiguous(shown: &str) {
+    let is_plain_hex = shown.len() == 64 && shown.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_plain_hex {
+        out::people(
+            "note: 64 digits are taken as a digest; if they are a private key, other users can see them here: put them \
+             into a file and name it",
+        );
+    }
+}
+
+fn unusable(shown: &str, why: Unusable) -> Failure {
+    match why {
+        Unusable::TooShort => Failure::new(format!("{shown} is too short: one key in four billion has the same name"))
+            .hint("use the whole fingerprint, or at least the key id of 16 digits"),
+        Unusable::Unknown => {
+            let shown = printable_path(Path::new(shown));
+            Failure::new(format!("{shown} is neither a file nor a name of a key"))
+                .hint("`keyradius hunt --help` lists the forms; `--as` may name one that does not fit")
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The answer of a hunt, and of `identify`, as text for a person.
+
+use std::io;
+
+use keyradius_detectors::hunt::Class;
+use keyradius_target::Form;
+
+use super::{Hunt, Identified, Match, Named};
+use crate::report::model::Algorithm;
+use crate::report::words::{self, count, escape, plural};
+
+/// Reasons shown in the last line.
+const REASONS: usize = 3;
+
+/// Writes the matches of each target; writes nothing if there is none.
+pub(crate) fn render(hunt: &Hunt, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut begun = false;
+    for (index, target) in hunt.targets.iter().enumerate() {
+        let own = || hunt.matches.iter().filter(move |found| found.target == index);
+        if own().next().is_none() {
+            continue;
+        }
+        if std::mem::replace(&mut begun, true) {
+            writeln!(out)?;
+        }
+        let algorithm = target.algorithm.as_ref().map(|a| format!(" ({})", spoken(a))).unwrap_or_default();
+        writeln!(out, "{}{algorithm}", escape(&target.target))?;
+        for class in Class::ALL {
+            let mut heading = Some(heading(class));
+            for found in own().filter(|found| found.class == class.id()) {
+                if let Some(heading) = heading.take() {
+                    writeln!(out, "  {heading}")?;
+                }
+                line(found, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+const fn heading(class: Class) -> &'static str {
+    match class {
+        Class::Private => "Private key",
+        Class::Partial => "Part of the private key, from which all of it follows",
+        Class::Public => "Public half only",
+        Class::Metadata => "Only a name that other keys may have too",
+    }
+}
+
+fn spoken(algorithm: &Algorithm) -> String {
+    let name: &str = &algorithm.name;
+    match (&algorithm.curve, algorithm.bits) {
+        (Some(curve), _) => format!("{name} {}", escape(curve)),
+        (None, Some(bits)) => format!("{name} {bits}"),
+        (None, None) => name.to_owned(),
+    }
+}
+
+fn line(found: &Match, out: &mut dyn io::Write) -> io::Result<()> {
+    let place = &found.occurrence.place;
+    let at = if found.occurrence.labels.iter().any(|label| &*label.kind == "part") {
+        format!("{} at byte {}", escape(&place.origin), place.offset)
+    } else if place.line > 0 {
+        format!("{}:{}", escape(&place.origin), place.line)
+    } else {
+        escape(&place.origin)
+    };
+    let mut what = Vec::new();
+    match found.occurrence.labels.iter().find(|label| &*label.kind == "part") {
+        Some(part) => what.push(escape(&part.text)),
+        None => what.push(format!("{} ({})", words::spoken(found.kind), &*found.occurrence.format)),
+    }
+    what.extend(found.subject.as_ref().map(|subject| escape(subject)));
+    let protection = found.occurrence.protection.as_ref().filter(|_| found.class == Class::Private.id());
+    what.extend(protection.map(|protection| words::spoken(protection.state.id())));
+    if found.class == Class::Metadata.id() {
+        what.push(format!("same {}", Form::ALL.into_iter().find(|f| f.id() == found.by).map_or("name", Form::title)));
+    }
+    writeln!(out, "    {at}\n        {}", what.join(", "))?;
+    if let Some(git) = &found.occurrence.git {
+        let mut history = Vec::new();
+        if let Some(commit) = &git.introduced {
+            let date = commit.commit_date.as_deref().unwrap_or("an unknown date");
+            let id = commit.commit.get(..12).unwrap_or_default();
+            history.push(format!("introduced by {id} of {}, {date}", escape(&commit.author)));
+        }
+        match &git.removed {
+            Some(commit) => history.push(format!("removed by {}", commit.commit.get(..12).unwrap_or_default())),
+            None if git.at_head => history.push("still at HEAD".to_owned()),
+            None => {}
+        }
+        let refs: Vec<_> = git.branches.iter().chain(&git.tags).take(5).map(|name| escape(name)).collect();
+        if refs.is_empty() {
+            history.push(format!("kept by {}", words::spoken(git.reach.id())));
+        } else {
+            history.push(format!("in {}", refs.join(", ")));
+        }
+        writeln!(out, "        {}", history.join("; "))?;
+    }
+    Ok(())
+}
+
+/// The last line: what was found, what was searched, and what was not.
+pub(crate) fn summary(hunt: &Hunt) -> String {
+    let (keys, mentions) = (hunt.keys(), hunt.mentions());
+    let found = match (keys, mentions) {
+        (0, 0) => "none".to_owned(),
+        (0, names) => format!("no copy, {}", plural(names as u64, "name", "names")),
+        (copies, 0) => plural(copies as u64, "copy", "copies"),
+        (copies, names) => {
+            format!("{} and {}", plural(copies as u64, "copy", "copies"), plural(names as u64, "name", "names"))
+        }
+    };
+    let coverage = &hunt.coverage;
+    let mut searched = vec![plural(coverage.files, "file", "files")];
+    if coverage.members > 0 {
+        searched.push(plural(coverage.members, "member of archives", "members of archives"));
+    }
+    if coverage.objects > 0 {
+        searched.push(plural(coverage.objects, "git object", "git objects"));
+    }
+    let mut line = format!("{found} in {} ({})", searched.join(", "), words::bytes(coverage.bytes));
+    if hunt.interrupted {
+        line.push_str("; interrupted, so not everything was read");
+    }
+    let gaps = coverage.gaps.iter().filter(|gap| !gap.deliberate).count() as u64 + coverage.unlisted;
+    let unopened: u64 = coverage.unopened.values().sum();
+    let mut left = Vec::new();
+    if gaps > 0 {
+        let mut reasons: Vec<String> = Vec::new();
+        for gap in coverage.gaps.iter().filter(|gap| !gap.deliberate) {
+            let reason = words::spoken(gap.reason.id());
+            if reasons.len() < REASONS && !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        left.push(format!("{} not read ({})", count(gaps), reasons.join(", ")));
+    }
+    if unopened > 0 {
+        let formats: Vec<String> = coverage.unopened.keys().take(REASONS).map(|format| escape(format)).collect();
+        left.push(format!("{} not opened ({})", count(unopened), formats.join(", ")));
+    }
+    if coverage.locked > 0 {
+        left.push(format!("{} locked, with a key that cannot be told", count(coverage.locked)));
+    }
+    if !left.is_empty() {
+        line.push_str("; ");
+        line.push_str(&left.join(", "));
+    }
+    line
+}
+
+/// Writes the names of every key in a file.
+pub(crate) fn identify(file: &Identified, out: &mut dyn io::Write) -> io::Result<()> {
+    for (index, key) in file.keys.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        let half = if key.private { "private key" } else { "public half" };
+        writeln!(out, "{}, {half}", spoken(&key.algorithm))?;
+        for place in &key.places {
+            let protection = place.protection.as_ref().map(|p| format!(", {}", words::spoken(p.state.id())));
+            let protection = protection.unwrap_or_default();
+            writeln!(out, "  {}:{}  {}{protection}", escape(&place.place.origin), place.place.line, &*place.format)?;
+            for note in &place.notes {
+                writeln!(out, "      {}", escape(note))?;
+            }
+        }
+        for subject in &key.subjects {
+            writeln!(out, "  subject {}", escape(subject))?;
+        }
+        for name in &key.names {
+            let Named { form, text } = name;
+            let title = Form::ALL.into_iter().find(|known| known.id() == *form).map_or("name", Form::title);
+            writeln!(out, "  {title:<34} {}", escape(text))?;
+        }
+    }
+    for locked in &file.locked {
+        let detail = locked.protection.as_ref().map(|p| format!(": {}", escape(&p.detail))).unwrap_or_default();
+        writeln!(out, "{}:{}  locked {}{detail}", escape(&locked.place.origin), locked.place.line, &*locked.format)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! The answer of a hunt, and of `identify`: types that are written, and what they are built from.
+
+pub(crate) mod human;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use keyradius_core::blob::printable_path;
+use keyradius_core::material::{self, Kind};
+use keyradius_detectors::facts::Facts;
+use keyradius_detectors::hunt::{Class, Copy, closed, copies};
+use keyradius_target::{Form, Name, Target, Targets};
+use serde::Serialize;
+
+use super::build;
+use super::model::{self, Algorithm, Gap, Text, Tool, Word};
+use crate::moment;
+
+/// Name and version of the format.
+const SCHEMA: &str = "keyradius.hunt/1";
+
+/// Maximum number of locked containers listed; all are counted.
+const MOST_CLOSED: usize = 1000;
+
+/// The answer of a hunt.
+#[derive(Debug, Serialize)]
+pub(crate) struct Hunt {
+    schema: &'static str,
+    tool: Tool,
+    /// RFC 3339, UTC.
+    started: Word,
+    finished: Word,
+    /// Whether everything was read and opened.
+    complete: bool,
+    interrupted: bool,
+    sources: Vec<Text>,
+    targets: Vec<Sought>,
+    matches: Vec<Match>,
+    coverage: Coverage,
+}
+
+/// A target of a hunt.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sought {
+    /// The target as typed, or the name of its file.
+    target: Text,
+    algorithm: Option<Algorithm>,
+    /// Whether a private key was given, so that its numbers are looked for too.
+    private: bool,
+    /// Names that are looked for.
+    names: Vec<Named>,
+    /// Number of matches, by class.
+    matches: BTreeMap<&'static str, usize>,
+}
+
+/// A name of a key.
+#[derive(Debug, Serialize)]
+pub(crate) struct Named {
+    form: &'static str,
+    text: Text,
+}
+
+/// A place where a target was found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Match {
+    /// Index in `targets`, from 0.
+    target: usize,
+    /// `exact_private`, `partial_private`, `exact_public` or `metadata`.
+    class: &'static str,
+    /// The form of the name that matched.
+    by: &'static str,
+    /// `private_key`, `public_key`, `certificate` or `keystore`.
+    kind: &'static str,
+    /// Subject of a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Text>,
+    #[serde(flatten)]
+    occurrence: model::Occurrence,
+}
+
+/// What was searched, and what was not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Coverage {
+    files: u64,
+    bytes: u64,
+    /// Objects of git histories.
+    objects: u64,
+    members: u64,
+    /// Formats that were recognised and not opened, with the number of inputs.
+    unopened: BTreeMap<Word, u64>,
+    gaps: Vec<Gap>,
+    /// Number of gaps that are not listed.
+    unlisted: u64,
+    /// Locked containers that do not say which key is in them.
+    locked: u64,
+    /// The first of them.
+    locked_at: Vec<model::Place>,
+}
+
+impl Hunt {
+    /// The answer, from what a run found.
+    pub(crate) fn of(
+        targets: &Targets,
+        facts: Facts,
+        sources: &[PathBuf],
+        (began, ended): (Timestamp, Timestamp),
+    ) -> Self {
+        let Facts { occurrences, gaps, counts, repositories, .. } = facts;
+        let found = copies(targets, &occurrences);
+        let locked = closed(targets, &occurrences);
+        let gaps: Vec<Gap> = gaps.into_iter().map(build::gap).collect();
+        let objects = repositories.iter().map(|r| r.commits + r.trees + r.blobs + r.tags).sum();
+        let complete = !counts.interrupted
+            && counts.unlisted == 0
+            && counts.unopened.is_empty()
+            && locked.is_empty()
+            && gaps.iter().all(|gap| gap.deliberate);
+        Self {
+            schema: SCHEMA,
+            tool: Tool::THIS,
+            started: moment::text(began.as_second()).into(),
+            finished: moment::text(ended.as_second()).into(),
+            complete,
+            interrupted: counts.interrupted,
+            sources: sources.iter().map(|source| printable_path(source).into()).collect(),
+            targets: targets.list().iter().zip(0..).map(|(target, index)| sought(target, index, &found)).collect(),
+            matches: found.iter().filter_map(|copy| Match::of(copy, &occurrences)).collect(),
+            coverage: Coverage {
+                files: counts.files,
+                bytes: counts.bytes,
+                objects,
+                members: counts.members,
+                unopened: counts.unopened.into_iter().map(|(format, count)| (format.into(), count)).collect(),
+                gaps,
+                unlisted: counts.unlisted,
+                locked: locked.len() as u64,
+                locked_at: locked.iter().take(MOST_CLOSED).map(|o| build::occurrence(o, None).place).collect(),
+            },
+        }
+    }
+
+    /// Whether the run was interrupted.
+    pub(crate) const fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Whether everything was read and opened.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The number of copies of keys, private or public.
+    pub(crate) fn keys(&self) -> usize {
+        self.matches.len() - self.mentions()
+    }
+
+    /// The number of matches by names that other keys may have.
+    pub(crate) fn mentions(&self) -> usize {
+        self.matches.iter().filter(|found| found.class == Class::Metadata.id()).count()
+    }
+}
+
+impl Match {
+    fn of(copy: &Copy, occurrences: &[material::Occurrence]) -> Option<Self> {
+        let occurrence = occurrences.get(copy.occurrence)?;
+        let mut told = build::occurrence(occurrence, None);
+        // The index of the target is a field of its own.
+        told.labels.retain(|label| &*label.kind != "target");
+        Some(Self {
+            target: copy.target,
+            class: copy.class.id(),
+            by: copy.form.id(),
+            kind: occurrence.material.kind.id(),
+            subject: occurrence.material.certificate.as_ref().map(|facts| facts.subject.clone().into()),
+            occurrence: told,
+        })
+    }
+}
+
+fn sought(target: &Target, index: usize, found: &[Copy]) -> Sought {
+    let count = |class: Class| found.iter().filter(|copy| copy.target == index && copy.class == class).count();
+    Sought {
+        target: target.shown.clone().into(),
+        algorithm: target.half.as_ref().map(|half| algorithm(&half.algorithm)),
+        private: target.private,
+        names: target.names.iter().map(named).collect(),
+        matches: Class::ALL.into_iter().map(|class| (class.id(), count(class))).collect(),
+    }
+}
+
+fn algorithm(algorithm: &material::Algorithm) -> Algorithm {
+    Algorithm {
+        name: algorithm.name.into(),
+        bits: Some(algorithm.bits).filter(|bits| *bits > 0),
+        curve: algorithm.curve.map(Into::into),
+    }
+}
+
+fn named(name: &Name) -> Named {
+    Named { form: name.form.id(), text: name.text().into() }
+}
+
+/// The answer of `identify`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Identified {
+    schema: &'static str,
+    tool: Tool,
+    file: Text,
+    /// Keys with a public half, each once, in the order of their places.
+    keys: Vec<Known>,
+    /// What is locked and does not say which key is in it.
+    locked: Vec<model::Occurrence>,
+    gaps: Vec<Gap>,
+}
+
+/// A key in a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Known {
+    algorithm: Algorithm,
+    /// Whether the private key is in the file.
+    private: bool,
+    /// Whether the parts of the private key were proven to fit.
+    places: Vec<model::Occurrence>,
+    subjects: Vec<Text>,
+    names: Vec<Named>,
+}
+
+/// Name and version of the format of `identify`.
+const IDENTITY: &str = "keyradius.identity/1";
+
+impl Identified {
+    /// What a file contains.
+    pub(crate) fn of(file: &str, facts: Facts) -> Self {
+        let mut keys: Vec<([u8; 32], Known, Vec<Name>)> = Vec::new();
+        let mut locked = Vec::new();
+        for occurrence in &facts.occurrences {
+            let material = &occurrence.material;
+            let Some(material::Identity::Public(half)) = &material.identity else {
+                if material.locked.is_some() || matches!(material.kind, Kind::PrivateKey | Kind::Keystore) {
+                    locked.push(build::occurrence(occurrence, None));
+                }
+                continue;
+            };
+            let at = keys.iter().position(|(id, ..)| *id == half.id.key_only).unwrap_or_else(|| {
+                let key = Known {
+                    algorithm: algorithm(&half.algorithm),
+                    private: false,
+                    places: Vec::new(),
+                    subjects: Vec::new(),
+                    names: Vec::new(),
+                };
+                keys.push((half.id.key_only, key, Vec::new()));
+                keys.len() - 1
+            });
+            let Some((_, key, names)) = keys.get_mut(at) else { continue };
+            key.private |= material.kind == Kind::PrivateKey;
+            key.places.push(build::occurrence(occurrence, None));
+            key.subjects.extend(material.certificate.as_ref().map(|facts| Text::from(facts.subject.clone())));
+            names.extend(keyradius_target::of_material(material));
+        }
+        let tell = |(_, mut key, mut names): (_, Known, Vec<Name>)| {
+            names.retain(|name| !matches!(name.form, Form::Label | Form::CommonName));
+            names.sort();
+            names.dedup();
+            key.names = names.iter().map(named).collect();
+            key
+        };
+        Self {
+            schema: IDENTITY,
+            tool: Tool::THIS,
+            file: file.into(),
+            keys: keys.into_iter().map(tell).collect(),
+            locked,
+            gaps: facts.gaps.into_iter().map(build::gap).collect(),
+        }
+    }
+
+    /// Whether a key with a public half was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
