@@ -173,20 +173,24 @@ fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets
             }
             continue;
         }
+        let why = match keyradius_target::parse(&shown, form) {
+            Ok(names) => {
+                if !quiet && form.is_none() {
+                    note_ambiguous(&shown);
+                }
+                targets.add_names(&shown, names);
+                continue;
+            }
+            Err(why) => why,
+        };
         if hunt::is_private(&shown) {
             return Err(Failure::new("a target on the command line is a private key, and other users can see it")
                 .hint("put it into a file that only you can read, and name that file"));
         }
         // A public key in a line: of SSH, of age, a pinned key in PEM.
-        if form.is_none() && hunt::add_file(&mut targets, &shown, shown.as_bytes()) > 0 {
-            continue;
+        if form.is_some() || hunt::add_file(&mut targets, &shown, shown.as_bytes()) == 0 {
+            return Err(unusable(&shown, why));
         }
-        let names = keyradius_target::parse(&shown, form).map_err(|why| unusable(&shown, why))?;
-        if !quiet && names.iter().any(|name| name.bytes.len() == 32 && name.form == Form::SpkiSha256) && form.is_none()
-        {
-            note_ambiguous(&shown);
-        }
-        targets.add_names(&shown, names);
     }
     Ok(targets.ready())
 }
