@@ -10,6 +10,7 @@ use keyradius_core::engine::Harvest;
 use keyradius_core::error::Gap;
 use keyradius_core::material::{Kind, Occurrence};
 use keyradius_core::seam::Detector;
+use keyradius_core::secret::Secret;
 use keyradius_judgement::{Estate, Evidence, Finding, Judge, KnownKeys, RoleScore, SecretFinding, Survey, Tables};
 use keyradius_judgement::{classify_all, ledger, secrets, survey};
 
@@ -26,6 +27,8 @@ pub struct Judging<'a> {
     pub units: open::Units,
     /// Custom detectors, asked for the locks of the materials they found. The built-in detectors need not be listed.
     pub own: &'a [&'a dyn Detector],
+    /// Passwords of the operator, tried on every locked container of every unit.
+    pub given: &'a [Secret<Vec<u8>>],
     /// Known keys; `None` for the built-in list.
     pub known: Option<&'a KnownKeys>,
     /// Whether facts that the author of a change controls (path, certificates) may lower the severity. A gate sets
@@ -44,11 +47,28 @@ impl<'a> Judging<'a> {
     pub fn at(now: i64) -> Self {
         let passwords = open::Options::default();
         let units = open::Units::default();
-        Self { roots: &[], passwords, units, own: &[], known: None, author: true, now, jobs: 1, cancelled: &|| false }
+        Self {
+            roots: &[],
+            passwords,
+            units,
+            own: &[],
+            given: &[],
+            known: None,
+            author: true,
+            now,
+            jobs: 1,
+            cancelled: &|| false,
+        }
     }
 
     fn means(&self) -> open::Means<'a> {
-        open::Means { options: self.passwords, own: self.own, jobs: self.jobs, cancelled: self.cancelled }
+        open::Means {
+            options: self.passwords,
+            own: self.own,
+            given: self.given,
+            jobs: self.jobs,
+            cancelled: self.cancelled,
+        }
     }
 }
 

@@ -99,6 +99,9 @@ pub(crate) struct HuntArgs {
     /// Part of each git history to search: all, head, none, A..B or A...B [default: all]
     #[arg(long, value_name = "WHAT", value_parser = History::parse, help_heading = "Search")]
     pub(crate) history: Option<History>,
+    /// Passwords to try on every locked container, one on each line
+    #[arg(long, value_name = "FILE", conflicts_with = "no_passwords", help_heading = "Search")]
+    pub(crate) passwords: Option<PathBuf>,
     /// Do not try passwords on locked keystores
     #[arg(long, hide_short_help = true, help_heading = "Search")]
     pub(crate) no_passwords: bool,

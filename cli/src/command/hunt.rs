@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use keyradius_core::blob::printable_path;
 use keyradius_core::engine::Progress;
+use keyradius_core::secret::Secret;
 use keyradius_detectors::hunt;
 use keyradius_target::{Form, Targets, Unusable};
 
@@ -40,7 +41,9 @@ pub(crate) fn run(args: HuntArgs, around: &Surroundings, guard: Guard) -> Result
     let began = Instant::now();
     let typed = read_targets(&args.targets, &args.sources, &around.directory)?;
     let (form, fail_on, format) = (args.form, args.fail_on, args.format);
+    let given = args.passwords.as_deref().map(|path| passwords(path, &around.directory)).transpose()?;
     let mut plan = Plan::new(scan_args(args), around)?;
+    plan.given = given.unwrap_or_default();
     let quiet = plan.telling.quiet;
     tell::confine(&plan.telling, guard)?;
     let progress = Arc::new(Progress::default());
@@ -157,6 +160,13 @@ pub(super) fn read_within(path: &Path, here: &Path, most: u64) -> Result<Vec<u8>
 
 fn read(path: &Path, here: &Path) -> Result<Vec<u8>, Failure> {
     read_within(path, here, LARGEST)
+}
+
+/// The passwords of a list, one on each line; spaces count.
+fn passwords(path: &Path, here: &Path) -> Result<Vec<Secret<Vec<u8>>>, Failure> {
+    let bytes = Secret::new(read_within(path, here, LARGEST)?);
+    let lines = bytes.expose().split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    Ok(lines.filter(|line| !line.is_empty()).map(|line| Secret::new(line.to_vec())).collect())
 }
 
 /// The targets, parsed. Runs after the process gave up its rights: target files are foreign bytes too.

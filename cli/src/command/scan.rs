@@ -95,6 +95,7 @@ fn facts(
             ..open::Options::default()
         },
         units: units(plan, targets, repositories),
+        given: &plan.given,
         jobs: plan.telling.jobs.count,
         cancelled: stop,
         ..Judging::at(plan.telling.clock.now())

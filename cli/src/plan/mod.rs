@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use keyradius_core::blob::printable_path;
 use keyradius_core::budget::Limits;
+use keyradius_core::secret::Secret;
 use keyradius_detectors::facts::{JoinKey, Reading};
 use keyradius_git::{History, Selection};
 
@@ -53,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) search: Search,
     /// Whether passwords are tried on locked keystores.
     pub(crate) passwords: bool,
+    /// Passwords of the operator, tried on every locked container.
+    pub(crate) given: Vec<Secret<Vec<u8>>>,
     /// The key for digests of ordinary secrets, if they are compared with those of other scans.
     pub(crate) join_key: Option<JoinKey>,
     /// How findings are judged and reported.
@@ -128,6 +131,7 @@ impl Plan {
             },
             search: Search::new(args.only, &config.rules)?,
             passwords: !args.no_passwords,
+            given: Vec::new(),
             join_key,
             telling,
         })

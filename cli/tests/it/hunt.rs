@@ -208,6 +208,17 @@ fn the_exit_code_says_whether_the_answer_is_certain() {
     let ran = run(&["src"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(ran.stderr.contains("1 locked, with a key that cannot be told"), "{ran:?}");
+    // The operator may know the password, wherever the container lies; it is not repeated.
+    tool(dir, &["openssl", "pkcs8", "-topk8", "-in", "key.pem", "-out", "src/own.pem", "-passout", "pass:Xk2#kkq"]);
+    shop.file("passwords.txt", "one\r\ntwo\nXk2#kkq\n");
+    let ran = run(&["--passwords", "passwords.txt", "--format", "json", "src"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(matches(&ran.json()), [("src/own.pem".to_owned(), "exact_private".to_owned())]);
+    assert_eq!(ran.json()["coverage"]["locked"], 0);
+    assert!(!ran.stdout.contains("kkq") && !ran.stderr.contains("kkq"), "the password is repeated");
+    std::fs::remove_file(dir.join("src/own.pem")).expect("removed");
+    let ran = run(&["--passwords", "passwords.txt", "src"]);
+    assert_eq!(ran.code, Some(0), "opened, and another key: {ran:?}");
     // A cut archive was not read to its end.
     std::fs::remove_file(dir.join("src/locked.pem")).expect("removed");
     shop.file("src/a/notes.txt", "n".repeat(9000));

@@ -14,13 +14,15 @@ mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use keyradius_core::blob::Origin;
 use keyradius_core::candidates::{Candidates, LeftOut};
 use keyradius_core::engine::each;
 use keyradius_core::error::{Gap, Reason};
 use keyradius_core::material::{Kind, Occurrence, ProtectionState};
 use keyradius_core::seam::{Candidate, Detector};
+use keyradius_core::secret::Secret;
 
-use near::Index;
+use near::{GIVEN, Index};
 use trial::{Ring, Sources, Target};
 pub use units::Units;
 pub(crate) use units::open_units;
@@ -88,7 +90,7 @@ pub fn open_all(
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Summary {
     let (candidates, left_out) = candidates.into_parts();
-    open_list(occurrences, candidates, &left_out, Means { options: *options, own: &[], jobs, cancelled })
+    open_list(occurrences, candidates, &left_out, Means { options: *options, own: &[], given: &[], jobs, cancelled })
 }
 
 /// How passwords are tried.
@@ -97,6 +99,8 @@ pub(crate) struct Means<'a> {
     pub(crate) options: Options,
     /// Detectors of the embedding program, asked for the locks of their own materials.
     pub(crate) own: &'a [&'a dyn Detector],
+    /// Passwords of the operator, tried on every container of every unit.
+    pub(crate) given: &'a [Secret<Vec<u8>>],
     /// Number of threads, at least one.
     pub(crate) jobs: usize,
     /// Returns whether to stop.
@@ -110,10 +114,17 @@ fn open_list(
     left_out: &LeftOut,
     means: Means<'_>,
 ) -> Summary {
-    let Means { options, own, jobs, cancelled } = means;
+    let Means { options, own, given, jobs, cancelled } = means;
     if !options.enabled {
         return Summary::default();
     }
+    candidates.extend(given.iter().zip(1..).map(|(secret, line)| Candidate {
+        secret: Secret::new(secret.expose().clone()),
+        origin: Origin::file(GIVEN),
+        line,
+        field: GIVEN.to_owned(),
+        about: Vec::new(),
+    }));
     candidates.retain(|candidate| !candidate.secret.expose().is_empty());
     let mut targets = targets(occurrences);
     candidates.extend(trial::in_names(targets.iter().flat_map(|target| target.places(occurrences))));

@@ -24,6 +24,8 @@ const MAX_COMPARED: usize = 256;
 /// How near a candidate is, nearest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Nearness {
+    /// The operator gave the password for every container.
+    Given,
     /// The statement refers to this very file, or the password is part of the file name.
     Names,
     /// The statement names a file or key of the same name.
@@ -84,7 +86,12 @@ pub(super) struct Index<'a> {
     by_name: BTreeMap<String, List>,
     by_file: BTreeMap<PathBuf, List>,
     by_directory: BTreeMap<PathBuf, List>,
+    /// Passwords of the operator.
+    given: List,
 }
+
+/// The field of candidates that the operator gave for every container. No file has a field of this name.
+pub(super) const GIVEN: &str = "--passwords";
 
 /// Whether a candidate comes from the name of a container; such a candidate has no line.
 const fn is_in_name(candidate: &Candidate) -> bool {
@@ -102,10 +109,15 @@ impl<'a> Index<'a> {
             by_name: BTreeMap::new(),
             by_file: BTreeMap::new(),
             by_directory: BTreeMap::new(),
+            given: List::default(),
         };
         for (which, candidate) in (0..).zip(candidates) {
             let next = index.numbers.len() as u32;
             index.words.push(*index.numbers.entry(candidate.secret.expose()).or_insert(next));
+            if candidate.field == GIVEN {
+                index.given.push(which);
+                continue;
+            }
             let place = candidate.origin.location().into_owned();
             if is_in_name(candidate) {
                 index.by_target.entry(place).or_default().push(which);
@@ -127,6 +139,7 @@ impl<'a> Index<'a> {
         for list in lists.chain(index.by_file.values_mut()).chain(index.by_directory.values_mut()) {
             list.finish(&index.words);
         }
+        index.given.finish(&index.words);
         index
     }
 
@@ -142,7 +155,8 @@ impl<'a> Index<'a> {
 
     /// Returns the near candidates of a container, given the place of each copy and the names of its keys.
     pub(super) fn near(&self, places: &[(PathBuf, Vec<String>)]) -> Near<'_> {
-        let mut all: Vec<(Nearness, usize, Option<&List>)> = Vec::new();
+        let given = (!self.given.which.is_empty()).then_some(&self.given);
+        let mut all: Vec<(Nearness, usize, Option<&List>)> = vec![(Nearness::Given, 0, given)];
         for (copy, (place, names)) in places.iter().enumerate() {
             all.push((Nearness::Names, copy, self.by_target.get(place)));
             let own = place.file_name().and_then(|name| name.to_str()).map(str::to_lowercase);

@@ -320,7 +320,7 @@ fn a_third_party_detector_opens_its_own_materials() {
         occurrence.material.locked = Some(Locked::new(b"Zwetschge-7!abcd"));
         let mut occurrences = vec![occurrence];
         let words: Candidates = [candidate("a/.env", 1, "Zwetschge-7!", &[])].into_iter().collect();
-        let means = Means { options: Options::default(), own, jobs: 1, cancelled: &|| false };
+        let means = Means { options: Options::default(), own, given: &[], jobs: 1, cancelled: &|| false };
         let summary = open_units(&mut occurrences, words, &Units::default(), means);
         assert_eq!((summary.opened == 1, is_locked(&occurrences[0])), (opens, !opens));
     }
