@@ -34,6 +34,7 @@ pub(crate) const IDENTIFY_EXAMPLES: &str = "\
 Examples:
   keyradius identify server.p12
   ssh-keyscan example.org | keyradius identify -
+  keyradius identify --public ssh locked.key > known.pub
   keyradius identify --format json release.jks | jq -r '.keys[].names[] | .text'
 
 Names can be given to somebody else, who hunts with them without having the key.
@@ -115,6 +116,19 @@ pub(crate) struct HuntArgs {
     pub(crate) limits: LimitArgs,
 }
 
+/// Encodings of a public half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PublicFormat {
+    /// SubjectPublicKeyInfo in PEM
+    Pem,
+    /// A line for authorized_keys
+    Ssh,
+    /// A JSON Web Key
+    Jwk,
+    /// SubjectPublicKeyInfo in DER; only for a file with one key
+    Der,
+}
+
 /// Arguments of `identify`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct IdentifyArgs {
@@ -124,6 +138,9 @@ pub(crate) struct IdentifyArgs {
     /// Format of the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: HuntFormat,
+    /// Write the public half of each key instead of its names
+    #[arg(long, value_enum, value_name = "ENCODING", conflicts_with = "format")]
+    pub(crate) public: Option<PublicFormat>,
     /// Maximum size of the file
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "64MiB", hide_short_help = true)]
     pub(crate) max_size: u64,

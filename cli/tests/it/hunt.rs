@@ -326,6 +326,14 @@ fn identify_says_what_the_tools_say() {
         let skipped = "SKIPPED: the keygrip, because gpgsm is not installed\n";
         std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes()).expect("standard error");
     }
+    // The public half, as the tools write it.
+    assert_eq!(shop.run(&["identify", "--public", "ssh", "k.p12"]).stdout.trim(), ssh);
+    let pem = text(dir, &["openssl", "rsa", "-in", "key.pem", "-pubout"]);
+    assert_eq!(shop.run(&["identify", "--public", "pem", "k.p12"]).stdout.trim(), pem);
+    let jwk = shop.run(&["identify", "--public", "jwk", "key.pem"]);
+    shop.file("k.jwk", &jwk.stdout);
+    let again = shop.run(&["identify", "--public", "pem", "k.jwk"]);
+    assert_eq!(again.stdout.trim(), pem, "a JSON Web Key that is read back");
     // What is locked is named.
     tool(dir, &["openssl", "pkcs8", "-topk8", "-in", "key.pem", "-out", "locked.pem", "-passout", "pass:Xk2#kkq"]);
     let ran = shop.run(&["identify", "locked.pem"]);

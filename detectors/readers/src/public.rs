@@ -394,7 +394,7 @@ pub fn ssh_blob(key: &PublicKey<'_>) -> Option<Vec<u8>> {
 }
 
 /// The JSON whose SHA-256 is the JWK thumbprint (RFC 7638 3, RFC 8037 2): required members in lexicographic order.
-fn jwk(key: &PublicKey<'_>) -> Option<String> {
+pub fn jwk(key: &PublicKey<'_>) -> Option<String> {
     Some(match *key {
         PublicKey::Rsa { n, e } | PublicKey::RsaPss { n, e, .. } => {
             format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url(strip(e)), base64url(strip(n)))

@@ -18,7 +18,7 @@ use keyradius_readers::public::PublicKey;
 use keyradius_readers::spki;
 use keyradius_readers::witness::Proven;
 
-pub use names::{Form, Name, of_certificate, of_key, of_material};
+pub use names::{Form, Name, jwk, of_certificate, of_key, of_material, ssh_line};
 pub use parse::{Unusable, names as parse};
 use patterns::Pieces;
 pub use patterns::{Layout, Part, Pattern};

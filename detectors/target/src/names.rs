@@ -228,6 +228,20 @@ pub fn of_key(half: &PublicHalf) -> Vec<Name> {
     names
 }
 
+/// The line that SSH writes for a public key, without a comment; `None` for keys that SSH does not support.
+pub fn ssh_line(half: &PublicHalf) -> Option<String> {
+    let blob = public::ssh_blob(&spki::read(&half.spki)?)?;
+    let length = usize::from(u16::from_be_bytes([*blob.get(2)?, *blob.get(3)?]));
+    let kind = std::str::from_utf8(blob.get(4..4 + length)?).ok()?;
+    let padding = "=".repeat((3 - blob.len() % 3) % 3);
+    Some(format!("{kind} {}{padding}", base64(&blob)))
+}
+
+/// The members of a JSON Web Key that are required (RFC 7638 3); `None` for keys that JOSE does not support.
+pub fn jwk(half: &PublicHalf) -> Option<String> {
+    public::jwk(&spki::read(&half.spki)?)
+}
+
 /// The names of a certificate, besides those of its key.
 pub fn of_certificate(facts: &CertFacts) -> Vec<Name> {
     let mut names =
