@@ -184,13 +184,31 @@ fn class(material: &Material, exact: bool) -> Class {
     }
 }
 
+/// The public halves that copies reveal of targets known by name only, such as the digest of a certificate. With them the
+/// same sources have to be searched again: the name did not recognise the bare key.
+pub fn learned(targets: &Targets, occurrences: &[Occurrence]) -> Vec<(usize, PublicHalf)> {
+    let mut learned: Vec<(usize, PublicHalf)> = Vec::new();
+    for occurrence in occurrences {
+        let Some(Identity::Public(half)) = &occurrence.material.identity else { continue };
+        for found in targets.matches(&occurrence.material) {
+            let is_new = targets.list().get(found.target).is_some_and(|target| target.half.is_none())
+                && found.form.is_exact()
+                && !learned.iter().any(|(target, known)| *target == found.target && known.id == half.id);
+            if is_new {
+                learned.push((found.target, PublicHalf::clone(half)));
+            }
+        }
+    }
+    learned
+}
+
 /// Locked containers that may contain a target: nothing says which key is in them.
 pub fn closed<'f>(targets: &Targets, occurrences: &'f [Occurrence]) -> Vec<&'f Occurrence> {
     let is_closed = |occurrence: &&Occurrence| {
         let material = &occurrence.material;
         material.locked.is_some()
             && !matches!(material.identity, Some(Identity::Public(_)))
-            && targets.matches(material).is_empty()
+            && targets.matches(material).iter().all(|found| !found.form.is_exact())
     };
     let mut closed: Vec<&Occurrence> = occurrences.iter().filter(is_closed).collect();
     closed.dedup_by(|a, b| a.origin == b.origin && a.offset == b.offset);

@@ -34,6 +34,8 @@ struct Typed {
     shown: String,
     /// The content of a file, or of standard input.
     bytes: Option<Vec<u8>>,
+    /// Whether it is a line of a list, not an argument.
+    listed: bool,
 }
 
 /// Hunts, and returns the exit code.
@@ -48,10 +50,27 @@ pub(crate) fn run(args: HuntArgs, around: &Surroundings, guard: Guard) -> Result
     tell::confine(&plan.telling, guard)?;
     let progress = Arc::new(Progress::default());
     scan::stop_on_ctrl_c(&progress, quiet)?;
-    let targets = targets(typed, form, quiet)?;
-    let engine = hunt::engine(&targets, plan.limits);
+    let mut targets = targets(typed, form, quiet)?;
     let sources = plan.targets.clone();
-    let facts = scan::read(&plan, &sources, &engine, &progress)?;
+    let mut facts = scan::read(&plan, &sources, &hunt::engine(&targets, plan.limits), &progress)?;
+    let learned = hunt::learned(&targets, &facts.occurrences);
+    if !learned.is_empty() && !facts.counts.interrupted {
+        if sources.iter().any(|source| is_stdin(source)) {
+            out::people(
+                "note: a match shows the key of a target that was given by a name only; standard input cannot be read \
+                 again for the key itself: hunt for the key, by `keyradius identify`",
+            );
+        } else {
+            if !quiet {
+                out::people(
+                    "note: a match shows the key of a target that was given by a name only; searching again for it",
+                );
+            }
+            targets.learn(learned);
+            targets = targets.ready();
+            facts = scan::read(&plan, &sources, &hunt::engine(&targets, plan.limits), &progress)?;
+        }
+    }
     let ended = scan::ended(&plan, began);
     let answer = Hunt::of(&targets, facts, &sources, (plan.telling.clock.started, ended));
     let output = std::mem::replace(&mut plan.telling.output, Output::Stdout);
@@ -113,7 +132,7 @@ fn read_targets(texts: &[String], sources: &[PathBuf], here: &Path) -> Result<Ve
                 let lines = String::from_utf8_lossy(&bytes).into_owned();
                 let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
                 for line in lines {
-                    all.push(typed(line, here)?);
+                    all.push(Typed { listed: true, ..typed(line, here)? });
                 }
             }
             None if text == "-" && sources.iter().any(|source| is_stdin(source)) => {
@@ -136,7 +155,12 @@ fn typed(text: &str, here: &Path) -> Result<Typed, Failure> {
     let path = Path::new(text);
     let is_file = is_stdin(path) || here.join(path).is_file();
     let bytes = is_file.then(|| read(path, here)).transpose()?;
-    Ok(Typed { shown: if is_stdin(path) { "standard input".to_owned() } else { text.to_owned() }, bytes })
+    if here.join(path).is_dir() {
+        return Err(Failure::new(format!("the target {} is a directory", printable_path(path)))
+            .hint("a target is a key file or a name of a key; directories to search come last, without -t"));
+    }
+    let shown = if is_stdin(path) { "standard input".to_owned() } else { text.to_owned() };
+    Ok(Typed { shown, bytes, listed: false })
 }
 
 /// Reads a file; `-` is standard input.
@@ -172,9 +196,16 @@ fn passwords(path: &Path, here: &Path) -> Result<Vec<Secret<Vec<u8>>>, Failure> 
 /// The targets, parsed. Runs after the process gave up its rights: target files are foreign bytes too.
 fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets, Failure> {
     let mut targets = Targets::new();
-    for Typed { shown, bytes } in typed {
+    for Typed { shown, bytes, listed } in typed {
         if let Some(bytes) = bytes {
             if hunt::add_file(&mut targets, &shown, &bytes) == 0 {
+                // A file with a name in it, such as the output of `openssl rsa -modulus`.
+                if let Some(names) =
+                    str::from_utf8(&bytes).ok().and_then(|text| keyradius_target::parse(text, form).ok())
+                {
+                    targets.add_names(&shown, names);
+                    continue;
+                }
                 return Err(Failure::new(format!("no key found in the target {}", printable_path(Path::new(&shown))))
                     .hint(
                         "`keyradius identify` shows what is in a file; a locked key without a readable public half \
@@ -185,7 +216,7 @@ fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets
         }
         let why = match keyradius_target::parse(&shown, form) {
             Ok(names) => {
-                if !quiet && form.is_none() {
+                if !quiet && form.is_none() && !listed {
                     note_ambiguous(&shown);
                 }
                 targets.add_names(&shown, names);
@@ -193,7 +224,7 @@ fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets
             }
             Err(why) => why,
         };
-        if hunt::is_private(&shown) {
+        if !listed && hunt::is_private(&shown) {
             return Err(Failure::new("a target on the command line is a private key, and other users can see it")
                 .hint("put it into a file that only you can read, and name that file"));
         }
@@ -222,8 +253,10 @@ fn unusable(shown: &str, why: Unusable) -> Failure {
             .hint("use the whole fingerprint, or at least the key id of 16 digits"),
         Unusable::Unknown => {
             let shown = printable_path(Path::new(shown));
-            Failure::new(format!("{shown} is neither a file nor a name of a key"))
-                .hint("`keyradius hunt --help` lists the forms; `--as` may name one that does not fit")
+            Failure::new(format!("{shown} is neither a file nor a name of a key")).hint(
+                "if it is a file, check its path; names of people and hosts need `cn:` or `alias:` before them; \
+                     `keyradius hunt --help` lists the forms, and `--as` may name one that does not fit",
+            )
         }
     }
 }

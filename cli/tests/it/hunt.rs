@@ -93,15 +93,19 @@ fn every_name_of_a_key_leads_to_its_copies() {
         found.dedup();
         assert_eq!(found, both.map(|(path, class)| (path.to_owned(), class.to_owned())), "{target}");
     }
-    // Names of a certificate find that certificate.
+    // A digest of a certificate finds the certificate, and that leads to the key.
     for target in [
         digest("-sha1", "cert.der"),
         digest("-sha256", "cert.der"),
         text(dir, &["openssl", "x509", "-in", "cert.pem", "-noout", "-fingerprint", "-sha256"]),
         text(dir, &["openssl", "x509", "-in", "cert.pem", "-noout", "-fingerprint", "-sha1"]),
+        "modulus".to_owned(),
+        text(dir, &["ssh-keygen", "-l", "-f", "id.pub"]),
     ] {
-        let found = matches(&hunt(&shop, &target));
-        assert_eq!(found, [("src/cert.pem".to_owned(), "exact_public".to_owned())], "{target}");
+        let mut found = matches(&hunt(&shop, &target));
+        found.dedup();
+        let both = [("src/old.der", "exact_private"), ("src/cert.pem", "exact_public")];
+        assert_eq!(found, both.map(|(path, class)| (path.to_owned(), class.to_owned())), "{target}");
     }
     for target in ["cn:hunted", &text(dir, &["openssl", "x509", "-in", "cert.pem", "-noout", "-serial"])] {
         let found = matches(&hunt(&shop, target));
@@ -208,6 +212,15 @@ fn the_exit_code_says_whether_the_answer_is_certain() {
     let ran = run(&["src"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(ran.stderr.contains("1 locked, with a key that cannot be told"), "{ran:?}");
+    // A name that it has decides nothing about what is in it.
+    let ran = shop.run(&["hunt", "-t", "key.pem", "-t", "cn:locked.pem", "-t", "alias:x", "src"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stdout.contains("src/locked.pem: locked"), "{ran:?}");
+    // Where nothing is, nothing is certain.
+    std::fs::create_dir(dir.join("void")).expect("a directory");
+    let ran = run(&["void"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stderr.contains("nothing was there to read"), "{ran:?}");
     // The operator may know the password, wherever the container lies; it is not repeated.
     tool(dir, &["openssl", "pkcs8", "-topk8", "-in", "key.pem", "-out", "src/own.pem", "-passout", "pass:Xk2#kkq"]);
     shop.file("passwords.txt", "one\r\ntwo\nXk2#kkq\n");
@@ -245,6 +258,7 @@ fn wrong_targets_are_refused_with_a_hint() {
         ("hello", "neither a file nor a name of a key"),
         ("empty.txt", "no key found in the target empty.txt"),
         ("@list.txt", "the list of targets is empty"),
+        ("src", "the target src is a directory"),
         ("@missing.txt", "cannot read missing.txt"),
         (&secret, "is a private key, and other users can see it"),
     ] {

@@ -134,6 +134,25 @@ impl Targets {
         }
     }
 
+    /// Adds the public halves that a first search revealed, each for a target; call [`Self::ready`] again.
+    pub fn learn(&mut self, learned: Vec<(usize, PublicHalf)>) {
+        for (index, half) in learned {
+            let Some(target) = self.list.get_mut(index) else { continue };
+            if let Some(key) = spki::read(&half.spki) {
+                let (part, number, raw) = public_number(&key);
+                self.patterns.extend(patterns::layouts(index, part, number, raw));
+            }
+            for name in of_key(&half).into_iter().filter(|name| name.form.is_exact()) {
+                let known = self.by_name.entry(name.clone()).or_default();
+                if !known.contains(&index) {
+                    known.push(index);
+                    target.names.push(name);
+                }
+            }
+            target.half.get_or_insert(half);
+        }
+    }
+
     fn push(&mut self, target: Target) {
         let index = self.list.len();
         for name in &target.names {
@@ -145,6 +164,7 @@ impl Targets {
     /// Prepares the search, when all targets were added.
     #[must_use]
     pub fn ready(mut self) -> Self {
+        self.by_needle.clear();
         let binary = || self.patterns.iter().filter(|pattern| !pattern.layout.is_text());
         let few = binary().map(|pattern| pattern.bytes.len()).sum::<usize>() <= MOST_DENSE;
         for (index, pattern) in self.patterns.iter().enumerate() {

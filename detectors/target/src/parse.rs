@@ -40,7 +40,9 @@ fn all(text: &str) -> Result<Vec<Name>, Unusable> {
         let digits: String = rest.chars().filter(char::is_ascii_hexdigit).collect();
         return Ok(vec![Name::new(Form::Serial, digits.trim_start_matches('0'))]);
     }
-    if let Some(rest) = text.strip_prefix("SHA256:") {
+    // Also a line of `ssh-keygen -l`: `2048 SHA256:... comment (RSA)`.
+    let ssh = text.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap_or(text);
+    if let Some(rest) = ssh.strip_prefix("SHA256:") {
         return Ok(unpadded(rest)
             .filter(|d| d.len() == 32)
             .map(|d| Name::new(Form::SshSha256, d))

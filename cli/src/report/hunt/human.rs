@@ -2,12 +2,16 @@
 
 use std::io;
 
+use keyradius_core::material::ProtectionState;
 use keyradius_detectors::hunt::Class;
 use keyradius_target::Form;
 
 use super::{Hunt, Identified, Match, Named};
 use crate::report::model::Algorithm;
 use crate::report::words::{self, count, escape, plural};
+
+/// Inputs listed that were not read.
+const LISTED: usize = 10;
 
 /// Reasons shown in the last line.
 const REASONS: usize = 3;
@@ -34,6 +38,26 @@ pub(crate) fn render(hunt: &Hunt, out: &mut dyn io::Write) -> io::Result<()> {
                 line(found, out)?;
             }
         }
+    }
+    not_read(hunt, out)
+}
+
+/// Lists the first inputs that were not read, because a copy may be there.
+fn not_read(hunt: &Hunt, out: &mut dyn io::Write) -> io::Result<()> {
+    let gaps = hunt.coverage.gaps.iter().filter(|gap| !gap.deliberate);
+    let gaps =
+        gaps.map(|gap| format!("{}: {} {}", escape(&gap.origin), words::spoken(gap.reason.id()), escape(&gap.detail)));
+    let locked = hunt.coverage.locked_at.iter().map(|place| format!("{}: locked", escape(&place.origin)));
+    let all: Vec<String> = gaps.chain(locked).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}Not read, so a copy may be there", if hunt.matches.is_empty() { "" } else { "\n" })?;
+    for line in all.iter().take(LISTED) {
+        writeln!(out, "    {}", line.trim_end())?;
+    }
+    if all.len() > LISTED {
+        writeln!(out, "    and {} more: --format json lists them", count((all.len() - LISTED) as u64))?;
     }
     Ok(())
 }
@@ -72,7 +96,10 @@ fn line(found: &Match, out: &mut dyn io::Write) -> io::Result<()> {
     }
     what.extend(found.subject.as_ref().map(|subject| escape(subject)));
     let protection = found.occurrence.protection.as_ref().filter(|_| found.class == Class::Private.id());
-    what.extend(protection.map(|protection| words::spoken(protection.state.id())));
+    what.extend(protection.map(|protection| match protection.state {
+        ProtectionState::Weak | ProtectionState::Strong => format!("locked ({})", escape(&protection.detail)),
+        state => words::spoken(state.id()),
+    }));
     if found.class == Class::Metadata.id() {
         what.push(format!("same {}", Form::ALL.into_iter().find(|f| f.id() == found.by).map_or("name", Form::title)));
     }
@@ -119,7 +146,11 @@ pub(crate) fn summary(hunt: &Hunt) -> String {
     if coverage.objects > 0 {
         searched.push(plural(coverage.objects, "git object", "git objects"));
     }
-    let mut line = format!("{found} in {} ({})", searched.join(", "), words::bytes(coverage.bytes));
+    let mut line = format!(
+        "{found} in {} ({})",
+        searched.join(", "),
+        words::bytes(coverage.bytes.saturating_add(coverage.object_bytes))
+    );
     if hunt.interrupted {
         line.push_str("; interrupted, so not everything was read");
     }
@@ -142,6 +173,17 @@ pub(crate) fn summary(hunt: &Hunt) -> String {
     }
     if coverage.locked > 0 {
         left.push(format!("{} locked, with a key that cannot be told", count(coverage.locked)));
+    }
+    let left_out: Vec<_> = coverage.gaps.iter().filter(|gap| gap.deliberate).collect();
+    if !left_out.is_empty() {
+        let mut reasons: Vec<String> = left_out.iter().map(|gap| words::spoken(gap.reason.id())).collect();
+        reasons.sort();
+        reasons.dedup();
+        reasons.truncate(REASONS);
+        left.push(format!("{} left out ({})", count(left_out.len() as u64), reasons.join(", ")));
+    }
+    if coverage.files == 0 && coverage.objects == 0 {
+        left.push("nothing was there to read".to_owned());
     }
     if !left.is_empty() {
         line.push_str("; ");

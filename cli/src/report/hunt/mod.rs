@@ -86,6 +86,8 @@ pub(crate) struct Coverage {
     bytes: u64,
     /// Objects of git histories.
     objects: u64,
+    /// Bytes of the blobs among them.
+    object_bytes: u64,
     members: u64,
     /// Formats that were recognised and not opened, with the number of inputs.
     unopened: BTreeMap<Word, u64>,
@@ -110,8 +112,11 @@ impl Hunt {
         let found = copies(targets, &occurrences);
         let locked = closed(targets, &occurrences);
         let gaps: Vec<Gap> = gaps.into_iter().map(build::gap).collect();
-        let objects = repositories.iter().map(|r| r.commits + r.trees + r.blobs + r.tags).sum();
-        let complete = !counts.interrupted
+        let objects: u64 = repositories.iter().map(|r| r.commits + r.trees + r.blobs + r.tags).sum();
+        let object_bytes: u64 = repositories.iter().map(|r| r.blob_bytes).sum();
+        let read_something = counts.files > 0 || objects > 0;
+        let complete = read_something
+            && !counts.interrupted
             && counts.unlisted == 0
             && counts.unopened.is_empty()
             && locked.is_empty()
@@ -130,6 +135,7 @@ impl Hunt {
                 files: counts.files,
                 bytes: counts.bytes,
                 objects,
+                object_bytes,
                 members: counts.members,
                 unopened: counts.unopened.into_iter().map(|(format, count)| (format.into(), count)).collect(),
                 gaps,
