@@ -41,7 +41,8 @@ fn all(text: &str) -> Result<Vec<Name>, Unusable> {
         return Ok(vec![Name::new(Form::Serial, digits.trim_start_matches('0'))]);
     }
     // Also a line of `ssh-keygen -l`: `2048 SHA256:... comment (RSA)`.
-    let ssh = text.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap_or(text);
+    let printed = |word: &&str| word.starts_with("SHA256:") || word.starts_with("MD5:");
+    let ssh = text.split_whitespace().find(printed).unwrap_or(text);
     if let Some(rest) = ssh.strip_prefix("SHA256:") {
         return Ok(unpadded(rest)
             .filter(|d| d.len() == 32)
@@ -49,7 +50,7 @@ fn all(text: &str) -> Result<Vec<Name>, Unusable> {
             .into_iter()
             .collect());
     }
-    if let Some(rest) = lower.strip_prefix("md5:") {
+    if let Some(rest) = ssh.strip_prefix("MD5:").or_else(|| lower.strip_prefix("md5:")) {
         return Ok(digits(rest).filter(|d| d.len() == 16).map(|d| Name::new(Form::SshMd5, d)).into_iter().collect());
     }
     let pin = ["pin-sha256=", "sha256//", "spki:", "spki-sha256:"].iter().find_map(|prefix| {
