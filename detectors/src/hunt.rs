@@ -113,7 +113,9 @@ pub fn copies(targets: &Targets, occurrences: &[Occurrence]) -> Vec<Copy> {
             all.push(Copy { target: found.target, class, form: found.form, occurrence: index });
         }
     }
-    let spans: Vec<Span<'_>> = all.iter().filter_map(|copy| Span::of(copy, occurrences)).collect();
+    // What can contain a number: a file of a format, or decoded bytes. A file full of numbers has none.
+    let outer = |span: &Span<'_>| !span.is_number() || !span.occurrence.origin.wraps.is_empty();
+    let spans: Vec<Span<'_>> = all.iter().filter_map(|copy| Span::of(copy, occurrences)).filter(outer).collect();
     let is_said = |number: &Span<'_>| {
         let first = spans.partition_point(|other| other.occurrence.origin.path < number.occurrence.origin.path);
         spans

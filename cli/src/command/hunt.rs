@@ -29,6 +29,9 @@ const LARGEST: u64 = 16 << 20;
 /// Maximum number of targets.
 const MOST: usize = 100_000;
 
+/// Maximum number of numbers and layouts that are searched for: 17 of each RSA modulus. They take half a gigabyte.
+const MOST_PATTERNS: usize = 200_000;
+
 /// A target as typed: its text, and its bytes if it is a file.
 struct Typed {
     shown: String,
@@ -130,7 +133,11 @@ fn read_targets(texts: &[String], sources: &[PathBuf], here: &Path) -> Result<Ve
             Some(list) => {
                 let bytes = read(Path::new(list), here)?;
                 let lines = String::from_utf8_lossy(&bytes).into_owned();
-                let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+                let lines = lines
+                    .trim_start_matches('\u{feff}')
+                    .lines()
+                    .map(str::trim)
+                    .filter(|line| !line.is_empty() && !line.starts_with('#'));
                 for line in lines {
                     all.push(Typed { listed: true, ..typed(line, here)? });
                 }
@@ -216,6 +223,9 @@ fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets
         }
         let why = match keyradius_target::parse(&shown, form) {
             Ok(names) => {
+                // A number may be a private one by mistake: it is not repeated.
+                let is_number = names.iter().any(|name| name.form == Form::Modulus);
+                let shown = if is_number { format!("a modulus of {} characters", shown.len()) } else { shown };
                 if !quiet && form.is_none() && !listed {
                     note_ambiguous(&shown);
                 }
@@ -232,6 +242,10 @@ fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets
         if form.is_some() || hunt::add_file(&mut targets, &shown, shown.as_bytes()) == 0 {
             return Err(unusable(&shown, why));
         }
+    }
+    if targets.patterns() > MOST_PATTERNS {
+        return Err(Failure::new("the numbers of so many keys do not fit into memory")
+            .hint("hunt for at most 10,000 RSA keys, or 30,000 others, in one run; names alone may be 100,000"));
     }
     Ok(targets.ready())
 }

@@ -173,6 +173,19 @@ fn numbers_are_found_in_the_layouts_of_programs() {
     assert_eq!(found[6..], [("src/log.txt".to_owned(), "exact_public".to_owned())]);
     // Who has only the certificate finds only public numbers.
     assert_eq!(matches(&hunt(&shop, "cert.pem")), [("src/log.txt".to_owned(), "exact_public".to_owned())]);
+    // Fragments of text too, in either alphabet of base64.
+    let url = base64(p).replace('+', "-").replace('/', "_");
+    shop.file("text/hex.txt", &hex(d)[91..150]);
+    shop.file("text/url.txt", &url[40..100]);
+    let ran = shop.run(&["hunt", "--format", "json", "-q", "-t", "key.pem", "text"]);
+    let found = matches(&ran.json());
+    assert_eq!(found, ["hex.txt", "url.txt"].map(|name| (format!("text/{name}"), "partial_private".to_owned())));
+    // A private number that was given as a modulus is not repeated.
+    let ran = shop.run(&["hunt", "--format", "json", "-t", &format!("Modulus={}", hex(p)), "src"]);
+    assert!(
+        ran.code == Some(1) && !ran.stdout.contains(&hex(p)[..40]) && !ran.stderr.contains(&hex(p)[..40]),
+        "{ran:?}"
+    );
     // No private number is in any output.
     let ran = shop.run(&["hunt", "--format", "json", "-t", "key.pem", "src"]);
     for number in [p, d] {

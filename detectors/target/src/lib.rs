@@ -65,7 +65,7 @@ const NEEDLE: usize = 24;
 
 /// Total length of the numbers, in all layouts, up to which every fragment of them is found: some 1,000 RSA keys. Beyond
 /// it, the pieces would take hundreds of megabytes.
-const MOST_DENSE: usize = 2 << 20;
+const MOST_DENSE: usize = 8 << 20;
 
 static ABOUT: About = About {
     id: FORMAT,
@@ -165,11 +165,9 @@ impl Targets {
     #[must_use]
     pub fn ready(mut self) -> Self {
         self.by_needle.clear();
-        let binary = || self.patterns.iter().filter(|pattern| !pattern.layout.is_text());
-        let few = binary().map(|pattern| pattern.bytes.len()).sum::<usize>() <= MOST_DENSE;
+        let few = self.patterns.iter().map(|pattern| pattern.bytes.len()).sum::<usize>() <= MOST_DENSE;
+        let pieces = if few { Pieces::All } else { Pieces::Three };
         for (index, pattern) in self.patterns.iter().enumerate() {
-            let dense = few && !pattern.layout.is_text();
-            let pieces = if dense { Pieces::All } else { Pieces::Three };
             for (at, needle) in patterns::pieces(&pattern.bytes, NEEDLE, pieces) {
                 let known = self.by_needle.entry(needle.to_vec()).or_default();
                 // A modulus given twice is searched for once.

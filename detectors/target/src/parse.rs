@@ -28,6 +28,10 @@ pub fn names(text: &str, only: Option<Form>) -> Result<Vec<Name>, Unusable> {
 
 fn all(text: &str) -> Result<Vec<Name>, Unusable> {
     let lower = text.to_lowercase();
+    let scheme = ["x5t#s256:", "x5t:", "openpgp4fpr:"].iter().find(|scheme| lower.starts_with(**scheme));
+    if let Some(rest) = scheme.and_then(|scheme| text.get(scheme.len()..)) {
+        return all(rest);
+    }
     // What a prefix says is not guessed.
     let texts =
         [("alias:", Form::Label), ("label:", Form::Label), ("cn:", Form::CommonName), ("cn=", Form::CommonName)];
@@ -38,7 +42,11 @@ fn all(text: &str) -> Result<Vec<Name>, Unusable> {
     }
     if let Some(rest) = lower.strip_prefix("serial:").or_else(|| lower.strip_prefix("serial=")) {
         let digits: String = rest.chars().filter(char::is_ascii_hexdigit).collect();
-        return Ok(vec![Name::new(Form::Serial, digits.trim_start_matches('0'))]);
+        let mut names = vec![Name::new(Form::Serial, digits.trim_start_matches('0'))];
+        // Some programs print it in decimal.
+        let decimal = Some(rest.trim()).filter(|digits| digits.len() <= 60).and_then(decimal);
+        names.extend(decimal.map(|n| Name::new(Form::Serial, keyradius_core::hex::hex(&n).trim_start_matches('0'))));
+        return Ok(names);
     }
     // Also a line of `ssh-keygen -l`: `2048 SHA256:... comment (RSA)`.
     let printed = |word: &&str| word.starts_with("SHA256:") || word.starts_with("MD5:");

@@ -63,13 +63,13 @@ pub enum Layout {
     Hex,
     /// Decimal digits.
     Decimal,
-    /// Base64, at one of three alignments.
+    /// Base64 of either alphabet, at one of three alignments.
     Base64,
 }
 
 impl Layout {
     /// Whether it is text.
-    pub const fn is_text(self) -> bool {
+    pub(crate) const fn is_text(self) -> bool {
         matches!(self, Self::Hex | Self::Decimal | Self::Base64)
     }
 
@@ -153,7 +153,9 @@ pub(crate) fn layouts(target: usize, part: Part, number: &[u8], raw: bool) -> Ve
     for skipped in 0..3 {
         let rest = number.get(skipped..).unwrap_or_default();
         let whole = rest.get(..rest.len() / 3 * 3).unwrap_or_default();
-        add(Layout::Base64, base64(whole).into_bytes());
+        let text = base64(whole);
+        add(Layout::Base64, text.replace('+', "-").replace('/', "_").into_bytes());
+        add(Layout::Base64, text.into_bytes());
     }
     all
 }
@@ -184,7 +186,7 @@ fn decimal(number: &[u8]) -> Option<Vec<u8>> {
 /// How many pieces of a pattern are searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pieces {
-    /// One at every [`SPACING`] bytes: every fragment of 56 bytes has one.
+    /// One at every [`SPACING`] bytes: every fragment of 56 bytes (or characters of text) has one.
     All,
     /// Its start, middle and end.
     Three,

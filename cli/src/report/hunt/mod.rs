@@ -190,7 +190,13 @@ fn sought(target: &Target, index: usize, found: &[Copy]) -> Sought {
         target: target.shown.clone().into(),
         algorithm: target.half.as_ref().map(|half| algorithm(&half.algorithm)),
         private: target.private,
-        names: target.names.iter().map(named).collect(),
+        // A modulus that was typed may be a private number by mistake.
+        names: target
+            .names
+            .iter()
+            .filter(|name| target.half.is_some() || name.form != Form::Modulus)
+            .map(named)
+            .collect(),
         matches: Class::ALL.into_iter().map(|class| (class.id(), count(class))).collect(),
     }
 }
