@@ -192,17 +192,16 @@ impl Targets {
 
     /// Every target that a material matches, each once, by its most exact name.
     pub fn matches(&self, material: &Material) -> Vec<Match> {
+        if material.format == FORMAT {
+            // It says itself which target it is of, and a file may be full of them.
+            let index = material.labels.iter().find(|label| label.kind == "target").and_then(|l| l.text.parse().ok());
+            return index.into_iter().map(|target| Match { target, form: Form::Modulus }).collect();
+        }
         let mut found: BTreeMap<usize, Form> = BTreeMap::new();
         for name in of_material(material) {
             for target in self.by_name.get(&name).into_iter().flatten() {
                 let best = found.entry(*target).or_insert(name.form);
                 *best = name.form.min(*best);
-            }
-        }
-        if material.format == FORMAT {
-            let index = material.labels.iter().find(|label| label.kind == "target").and_then(|l| l.text.parse().ok());
-            if let Some(index) = index {
-                found.insert(index, Form::Modulus);
             }
         }
         found.into_iter().map(|(target, form)| Match { target, form }).collect()
