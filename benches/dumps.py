@@ -137,13 +137,13 @@ def start(program, key, work):
 
 
 def hunt(key, dump):
-    """The best class of a match, the numbers that were found, and user seconds."""
+    """The classes of the matches, and the numbers that were found."""
     command = [BINARY, "hunt", "-q", "--format", "json", "-t", str(key), str(dump)]
     done = subprocess.run(command, capture_output=True)
     matches = json.loads(done.stdout)["matches"]
     classes = {match["class"] for match in matches}
-    parts = {label["text"] for match in matches for label in match["labels"] if label["kind"] == "part"}
-    return classes, sorted(parts)
+    numbers = [match["number"] for match in matches if "number" in match]
+    return classes, sorted({f"{number['part']} {number['layout']}" for number in numbers})
 
 
 def main():

@@ -3,7 +3,7 @@
 use keyradius_core::engine::Engine;
 use keyradius_core::material::{Identity, Kind, Material, Occurrence, PublicHalf};
 use keyradius_readers::witness;
-use keyradius_target::{FORMAT, Name, Targets, of_certificate};
+use keyradius_target::{Form, Name, Targets, of_certificate};
 
 use crate::facts::Facts;
 use crate::{Judging, keys, knowledge};
@@ -43,8 +43,8 @@ pub struct Copy {
     pub target: usize,
     /// How exact it is.
     pub class: Class,
-    /// The name by which it matches.
-    pub form: keyradius_target::Form,
+    /// The name by which it matches; `None` for a number of the key.
+    pub form: Option<Form>,
     /// Index of the occurrence.
     pub occurrence: usize,
 }
@@ -76,7 +76,7 @@ pub fn add_file(targets: &mut Targets, name: &str, bytes: &[u8]) -> usize {
             key.private |= material.kind == Kind::PrivateKey;
             key.names.extend(material.certificate.iter().flat_map(|facts| of_certificate(facts)));
             let print = keyradius_target::of_material(material);
-            key.names.extend(print.into_iter().filter(|name| name.form == keyradius_target::Form::OpenPgp));
+            key.names.extend(print.into_iter().filter(|name| name.form == Form::OpenPgp));
         }
     }
     if keys.iter().any(|key| key.private) {
@@ -109,7 +109,7 @@ pub fn copies(targets: &Targets, occurrences: &[Occurrence]) -> Vec<Copy> {
     let mut all: Vec<Copy> = Vec::new();
     for (index, occurrence) in occurrences.iter().enumerate() {
         for found in targets.matches(&occurrence.material) {
-            let class = class(&occurrence.material, found.form.is_exact());
+            let class = class(&occurrence.material, found.is_exact());
             all.push(Copy { target: found.target, class, form: found.form, occurrence: index });
         }
     }
@@ -147,7 +147,7 @@ impl<'a> Span<'a> {
     }
 
     fn is_number(&self) -> bool {
-        self.occurrence.material.format == FORMAT
+        self.occurrence.material.number.is_some()
     }
 
     fn end(&self) -> u64 {
@@ -180,21 +180,21 @@ impl<'a> Span<'a> {
 fn class(material: &Material, exact: bool) -> Class {
     match (exact, material.kind) {
         (false, _) => Class::Metadata,
-        (true, Kind::PrivateKey) if material.format == FORMAT => Class::Partial,
+        (true, Kind::PrivateKey) if material.number.is_some() => Class::Partial,
         (true, Kind::PrivateKey) => Class::Private,
         (true, _) => Class::Public,
     }
 }
 
-/// The public halves that copies reveal of targets known by name only, such as the digest of a certificate. With them the
-/// same sources have to be searched again: the name did not recognise the bare key.
+/// Returns the public halves that copies reveal of targets known by name only, such as the digest of a certificate. The
+/// sources have to be searched again with them, because the name did not recognise the bare key.
 pub fn learned(targets: &Targets, occurrences: &[Occurrence]) -> Vec<(usize, PublicHalf)> {
     let mut learned: Vec<(usize, PublicHalf)> = Vec::new();
     for occurrence in occurrences {
         let Some(Identity::Public(half)) = &occurrence.material.identity else { continue };
         for found in targets.matches(&occurrence.material) {
             let is_new = targets.list().get(found.target).is_some_and(|target| target.half.is_none())
-                && found.form.is_exact()
+                && found.is_exact()
                 && !learned.iter().any(|(target, known)| *target == found.target && known.id == half.id);
             if is_new {
                 learned.push((found.target, PublicHalf::clone(half)));
@@ -204,13 +204,13 @@ pub fn learned(targets: &Targets, occurrences: &[Occurrence]) -> Vec<(usize, Pub
     learned
 }
 
-/// Locked containers that may contain a target: nothing says which key is in them.
+/// Returns the locked containers that may contain a target, because nothing says which key is in them.
 pub fn closed<'f>(targets: &Targets, occurrences: &'f [Occurrence]) -> Vec<&'f Occurrence> {
     let is_closed = |occurrence: &&Occurrence| {
         let material = &occurrence.material;
         material.locked.is_some()
             && !matches!(material.identity, Some(Identity::Public(_)))
-            && targets.matches(material).iter().all(|found| !found.form.is_exact())
+            && targets.matches(material).iter().all(|found| !found.is_exact())
     };
     let mut closed: Vec<&Occurrence> = occurrences.iter().filter(is_closed).collect();
     closed.dedup_by(|a, b| a.origin == b.origin && a.offset == b.offset);

@@ -5,6 +5,7 @@
 mod certificate;
 mod locked;
 mod mark;
+mod number;
 mod ordinary;
 mod provenance;
 mod remark;
@@ -19,6 +20,7 @@ use crate::blob::Origin;
 pub use certificate::CertFacts;
 pub use locked::Locked;
 pub use mark::{Mark, MarkFault, Stands};
+pub use number::{Layout, Number, Part};
 pub use ordinary::{OrdinarySecret, SecretClass, Verdict};
 pub use provenance::{CommitFacts, Provenance, Reach};
 pub use remark::Remark;
@@ -336,6 +338,9 @@ pub struct Material {
     pub sealed: Vec<[u8; 32]>,
     /// The contents of the line, for [`Kind::Reference`].
     pub reference: Option<Box<Reference>>,
+    /// What was found of a number, if the material is a number without a format around it. Only a hunt finds such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<Box<Number>>,
     /// What is known of the secret, for [`Kind::Secret`]. `identity` is then a digest, and `None` for secrets that
     /// could be guessed.
     pub secret: Option<Box<OrdinarySecret>>,
@@ -362,6 +367,7 @@ impl Material {
             locked: None,
             sealed: Vec::new(),
             reference: None,
+            number: None,
             secret: None,
         }
     }

@@ -287,11 +287,7 @@ fn key(finding: &radius::Finding) -> Key {
     let public = finding.public.as_ref();
     Key {
         identity: identity.map(Into::into),
-        algorithm: finding.algorithm.as_ref().map(|algorithm| Algorithm {
-            name: algorithm.name.into(),
-            bits: Some(algorithm.bits).filter(|bits| *bits > 0),
-            curve: algorithm.curve.map(Into::into),
-        }),
+        algorithm: finding.algorithm.as_ref().map(algorithm),
         spki_sha256: spki.map(Into::into),
         key_only_sha256: finding.key.map(|key| hex(&key.key_only).into()),
         ciphertext_sha256: ciphertext.map(Into::into),
@@ -299,6 +295,15 @@ fn key(finding: &radius::Finding) -> Key {
         ski_sha1: public.map(|public| hex(&public.ski_sha1).into()),
         jwk_thumbprint: public.and_then(|public| public.jwk_thumbprint.clone()).map(Into::into),
         pgp_fingerprints: finding.pgp_fingerprints.iter().cloned().map(Into::into).collect(),
+    }
+}
+
+/// Converts an algorithm.
+pub(crate) fn algorithm(algorithm: &material::Algorithm) -> Algorithm {
+    Algorithm {
+        name: algorithm.name.into(),
+        bits: Some(algorithm.bits).filter(|bits| *bits > 0),
+        curve: algorithm.curve.map(Into::into),
     }
 }
 

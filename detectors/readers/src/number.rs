@@ -24,6 +24,6 @@ pub fn padded(number: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// The number without leading zeros.
-pub(crate) fn strip(number: &[u8]) -> &[u8] {
+pub fn strip(number: &[u8]) -> &[u8] {
     cut(number, 0)
 }

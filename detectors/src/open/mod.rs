@@ -22,7 +22,7 @@ use keyradius_core::material::{Kind, Occurrence, ProtectionState};
 use keyradius_core::seam::{Candidate, Detector};
 use keyradius_core::secret::Secret;
 
-use near::{GIVEN, Index};
+use near::Index;
 use trial::{Ring, Sources, Target};
 pub use units::Units;
 pub(crate) use units::open_units;
@@ -64,6 +64,9 @@ pub struct Summary {
     /// Gaps for the containers on which not all passwords were tried, sorted.
     pub gave_up: Vec<Gap>,
 }
+
+/// What reports name as the place of a password that the operator gave.
+const GIVEN: &str = "--passwords";
 
 /// Trials of near candidates for every container before the work is shared out by cost.
 const MINIMUM: u32 = 8;
@@ -118,18 +121,20 @@ fn open_list(
     if !options.enabled {
         return Summary::default();
     }
-    candidates.extend(given.iter().zip(1..).map(|(secret, line)| Candidate {
+    candidates.retain(|candidate| !candidate.secret.expose().is_empty());
+    let mut targets = targets(occurrences);
+    candidates.extend(trial::in_names(targets.iter().flat_map(|target| target.places(occurrences))));
+    candidates.sort_by(|a, b| a.place().cmp(&b.place()));
+    let given = given.iter().zip(1..).filter(|(secret, _)| !secret.expose().is_empty());
+    let files = candidates.len();
+    candidates.extend(given.map(|(secret, line)| Candidate {
         secret: Secret::new(secret.expose().clone()),
         origin: Origin::file(GIVEN),
         line,
         field: GIVEN.to_owned(),
         about: Vec::new(),
     }));
-    candidates.retain(|candidate| !candidate.secret.expose().is_empty());
-    let mut targets = targets(occurrences);
-    candidates.extend(trial::in_names(targets.iter().flat_map(|target| target.places(occurrences))));
-    candidates.sort_by(|a, b| a.place().cmp(&b.place()));
-    let index = Index::new(&candidates);
+    let index = Index::new(&candidates, candidates.len() - files);
     let known = if targets.is_empty() { Vec::new() } else { words::well_known() };
     let from = Sources {
         index: &index,

@@ -90,17 +90,14 @@ pub(super) struct Index<'a> {
     given: List,
 }
 
-/// The field of candidates that the operator gave for every container. No file has a field of this name.
-pub(super) const GIVEN: &str = "--passwords";
-
 /// Whether a candidate comes from the name of a container; such a candidate has no line.
 const fn is_in_name(candidate: &Candidate) -> bool {
     candidate.line == 0
 }
 
 impl<'a> Index<'a> {
-    /// Builds the index. `candidates` must be sorted by place.
-    pub(super) fn new(candidates: &'a [Candidate]) -> Self {
+    /// Builds the index. `candidates` must be sorted by place, but for the last `given`, which are for every container.
+    pub(super) fn new(candidates: &'a [Candidate], given: usize) -> Self {
         let mut index = Self {
             candidates,
             words: Vec::with_capacity(candidates.len()),
@@ -114,7 +111,7 @@ impl<'a> Index<'a> {
         for (which, candidate) in (0..).zip(candidates) {
             let next = index.numbers.len() as u32;
             index.words.push(*index.numbers.entry(candidate.secret.expose()).or_insert(next));
-            if candidate.field == GIVEN {
+            if which as usize >= candidates.len().saturating_sub(given) {
                 index.given.push(which);
                 continue;
             }
@@ -329,7 +326,7 @@ mod tests {
 
     fn order(candidates: &[Candidate], place: &str, names: &[&str], most: usize) -> Vec<String> {
         let names: Vec<String> = names.iter().map(|&n| n.to_owned()).collect();
-        let index = Index::new(candidates);
+        let index = Index::new(candidates, 0);
         let near = index.near(&[(place.into(), names)]);
         let far = index.far(Path::new(place), &near, most);
         let all = near.walk(&index, |_| place.into()).flatten().chain(far);

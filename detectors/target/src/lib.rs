@@ -2,7 +2,8 @@
 //!
 //! [`Targets`] decides which materials a run keeps, and is a detector itself: it finds the numbers of its keys wherever
 //! bytes are, in memory dumps and in text, without any format around them. It contains private numbers if a target was
-//! given as a private key; these are wiped when dropped and are in no [`Material`].
+//! given as a private key. Its patterns are wiped when dropped, and no [`Material`] contains them. Their pieces, by which
+//! they are found, are wiped by the allocator of the command; a program of your own needs such an allocator too.
 
 mod names;
 mod parse;
@@ -12,16 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
-use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, PublicHalf};
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Number, Part, Proof, Protection, PublicHalf};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection, Wanted};
+use keyradius_readers::number::strip;
 use keyradius_readers::public::PublicKey;
 use keyradius_readers::spki;
 use keyradius_readers::witness::Proven;
 
 pub use names::{Form, Name, jwk, of_certificate, of_key, of_material, ssh_line};
 pub use parse::{Unusable, names as parse};
+use patterns::Pattern;
 use patterns::Pieces;
-pub use patterns::{Layout, Part, Pattern};
 
 /// One target of a hunt.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +55,15 @@ pub struct Targets {
 pub struct Match {
     /// Index of the target.
     pub target: usize,
-    /// The name by which it matches; the most exact one.
-    pub form: Form,
+    /// The name by which it matches, the most exact one; `None` for a number of the target.
+    pub form: Option<Form>,
+}
+
+impl Match {
+    /// Whether the material belongs to the key of the target. Other keys may have a name that is not exact too.
+    pub fn is_exact(&self) -> bool {
+        self.form.is_none_or(Form::is_exact)
+    }
 }
 
 /// The format of materials that are only the bytes of a number.
@@ -118,7 +127,7 @@ impl Targets {
 
     fn private_numbers(&mut self, index: usize, proven: &Proven) {
         let mut add = |part, number: &[u8], raw| {
-            let number = if raw { number } else { names::magnitude(number) };
+            let number = if raw { number } else { strip(number) };
             self.patterns.extend(patterns::layouts(index, part, number, raw));
         };
         match proven {
@@ -192,10 +201,8 @@ impl Targets {
 
     /// Every target that a material matches, each once, by its most exact name.
     pub fn matches(&self, material: &Material) -> Vec<Match> {
-        if material.format == FORMAT {
-            // It says itself which target it is of, and a file may be full of them.
-            let index = material.labels.iter().find(|label| label.kind == "target").and_then(|l| l.text.parse().ok());
-            return index.into_iter().map(|target| Match { target, form: Form::Modulus }).collect();
+        if let Some(number) = &material.number {
+            return vec![Match { target: number.target, form: None }];
         }
         let mut found: BTreeMap<usize, Form> = BTreeMap::new();
         for name in of_material(material) {
@@ -204,7 +211,7 @@ impl Targets {
                 *best = name.form.min(*best);
             }
         }
-        found.into_iter().map(|(target, form)| Match { target, form }).collect()
+        found.into_iter().map(|(target, form)| Match { target, form: Some(form) }).collect()
     }
 
     /// The patterns that a needle at a place belongs to, with their spans in the blob.
@@ -224,13 +231,13 @@ impl Targets {
 /// The number of a public key that is searched for, and whether it is bytes without a meaning as a number.
 fn public_number<'a>(key: &PublicKey<'a>) -> (Part, &'a [u8], bool) {
     match *key {
-        PublicKey::Rsa { n, .. } | PublicKey::RsaPss { n, .. } => (Part::Modulus, names::magnitude(n), false),
-        PublicKey::Dsa { y, .. } | PublicKey::Dh { y, .. } => (Part::Public, names::magnitude(y), false),
+        PublicKey::Rsa { n, .. } | PublicKey::RsaPss { n, .. } => (Part::Modulus, strip(n), false),
+        PublicKey::Dsa { y, .. } | PublicKey::Dh { y, .. } => (Part::Public, strip(y), false),
         // 04 x y, or 02 or 03 and x.
         PublicKey::Ec { point, .. } => {
             let coordinates = point.get(1..).unwrap_or_default();
             let x = if matches!(point.first(), Some(2 | 3)) { coordinates.len() } else { coordinates.len() / 2 };
-            (Part::Public, names::magnitude(coordinates.get(..x).unwrap_or_default()), false)
+            (Part::Public, strip(coordinates.get(..x).unwrap_or_default()), false)
         }
         PublicKey::Raw { bytes, .. } | PublicKey::PostQuantum { bytes, .. } => (Part::Public, bytes, true),
     }
@@ -240,7 +247,7 @@ fn public_number<'a>(key: &PublicKey<'a>) -> (Part, &'a [u8], bool) {
 fn belongs(proven: &Proven, key: &PublicKey<'_>) -> bool {
     match (proven, key) {
         (Proven::Rsa { n, .. }, PublicKey::Rsa { n: other, .. } | PublicKey::RsaPss { n: other, .. }) => {
-            names::magnitude(n) == names::magnitude(other)
+            strip(n) == strip(other)
         }
         (Proven::Ec { point, .. }, PublicKey::Ec { point: other, .. }) => {
             let x = |point: &[u8]| point.get(1..=point.len().saturating_sub(1) / 2).map(<[u8]>::to_vec);
@@ -253,7 +260,7 @@ fn belongs(proven: &Proven, key: &PublicKey<'_>) -> bool {
             *kind == other.name() && public == bytes
         }
         (Proven::Power { y, .. }, PublicKey::Dsa { y: other, .. } | PublicKey::Dh { y: other, .. }) => {
-            names::magnitude(y) == names::magnitude(other)
+            strip(y) == strip(other)
         }
         _ => false,
     }
@@ -289,18 +296,17 @@ impl Detector for Targets {
             let kind = if pattern.part.is_private() { Kind::PrivateKey } else { Kind::PublicKey };
             let encoding = if pattern.layout.is_text() { Encoding::Text } else { Encoding::Binary };
             let mut material = Material::new(kind, FORMAT, encoding, start..end);
-            // As many random bytes are at a place by copying or not at all.
+            // The same 24 random bytes do not occur twice by accident.
             material.proof = Proof::Verified;
             material.protection = pattern.part.is_private().then(Protection::plaintext);
             material.identity = target.half.clone().map(Identity::public);
-            let whole = if end - start == pattern.bytes.len() {
-                String::new()
-            } else {
-                format!(", {} of {} bytes", end - start, pattern.bytes.len())
-            };
-            let part = format!("{}, {}{whole}", pattern.part.title(), pattern.layout.title());
-            material.labels.push(Label::new("part", part.as_bytes()));
-            material.labels.push(Label::new("target", pattern.target.to_string().as_bytes()));
+            material.number = Some(Box::new(Number {
+                target: pattern.target,
+                part: pattern.part,
+                layout: pattern.layout,
+                found: end - start,
+                whole: pattern.bytes.len(),
+            }));
             out.found(material);
         }
         Ok(())
@@ -309,8 +315,8 @@ impl Detector for Targets {
 
 #[cfg(test)]
 mod tests {
-    use keyradius_readers::private;
-    use keyradius_readers::witness;
+    use keyradius_core::material::{Label, Layout};
+    use keyradius_readers::{private, witness};
 
     use super::*;
 
@@ -322,7 +328,7 @@ mod tests {
         (der, read.expect("a key").public.expect("a half"), proven)
     }
 
-    fn inspect(targets: &Targets, bytes: &[u8]) -> Vec<(String, usize, Kind)> {
+    fn inspect(targets: &Targets, bytes: &[u8]) -> Vec<(Part, usize, Kind)> {
         let mut out = Inspection::default();
         for needle in targets.needles() {
             for at in 0..bytes.len() {
@@ -334,7 +340,7 @@ mod tests {
             }
         }
         let materials = out.take();
-        materials.iter().map(|m| (m.labels[0].text.clone(), m.span.start, m.kind)).collect()
+        materials.iter().map(|m| (m.number.as_ref().expect("a number").part, m.span.start, m.kind)).collect()
     }
 
     #[test]
@@ -346,7 +352,7 @@ mod tests {
         let mut targets = Targets::new();
         targets.add_key("k", half.clone(), Vec::new(), &proven);
         let found = inspect(&targets.ready(), &bytes);
-        assert_eq!(found[0], ("private number, big-endian".to_owned(), 200, Kind::PrivateKey), "{found:?}");
+        assert_eq!(found[0], (Part::Scalar, 200, Kind::PrivateKey), "{found:?}");
         // Without the private key there is nothing to find, and with that of another key neither.
         let (_, _, other) = ed25519(1);
         for proven in [&[][..], &other] {
@@ -381,7 +387,10 @@ mod tests {
         targets.add_names("other", parse(&"00".repeat(32), None).expect("a name"));
         let targets = targets.ready();
         let found = targets.matches(&material);
-        assert_eq!(found, [Match { target: 0, form: Form::Label }, Match { target: 1, form: Form::SpkiSha256 }]);
+        assert_eq!(
+            found,
+            [Match { target: 0, form: Some(Form::Label) }, Match { target: 1, form: Some(Form::SpkiSha256) }]
+        );
         assert!(targets.wants(&material));
         material.labels.clear();
         material.identity = None;

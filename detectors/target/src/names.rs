@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use keyradius_core::hex::hex;
+use keyradius_core::hex::{hex, unhex};
 use keyradius_core::material::{CertFacts, Identity, Material, PublicHalf};
+use keyradius_readers::number::strip;
 use keyradius_readers::public::{self, PublicKey};
 use keyradius_readers::spki;
 use keyradius_readers::text::{base64, base64url, unbase64, without_padding};
@@ -214,7 +215,7 @@ pub fn of_key(half: &PublicHalf) -> Vec<Name> {
         names.push(Name::new(Form::SshMd5, <[u8; 16]>::from(Md5::digest(&blob))));
     }
     if let PublicKey::Rsa { n, .. } | PublicKey::RsaPss { n, .. } = key {
-        let n = magnitude(n);
+        let n = strip(n);
         let line = format!("Modulus={}\n", hex(n).to_uppercase().trim_start_matches('0'));
         names.push(Name::new(Form::ModulusMd5, <[u8; 16]>::from(Md5::digest(&line))));
         names.push(Name::new(Form::ModulusSha1, <[u8; 20]>::from(Sha1::digest(&line))));
@@ -268,12 +269,12 @@ pub fn of_material(material: &Material) -> Vec<Name> {
         // The key id is the end of a fingerprint of version 4, and the start of one of version 6 (RFC 9580 5.5.4).
         let id = if print.len() == 32 { print.get(..8) } else { print.get(print.len().saturating_sub(8)..) };
         names.push(Name::new(Form::OpenPgpKeyId, id.unwrap_or_default()));
-        names.push(Name::new(Form::OpenPgp, print));
+        names.push(Name::new(Form::OpenPgp, print.as_slice()));
     }
     for label in &material.labels {
         let text = label.text.trim();
         match unhex(text).filter(|_| label.kind == "key id") {
-            Some(number) => names.push(Name::new(Form::KeyNumber, number)),
+            Some(number) => names.push(Name::new(Form::KeyNumber, number.as_slice())),
             None if !text.is_empty() => names.push(Name::new(Form::Label, text.to_lowercase())),
             None => {}
         }
@@ -281,41 +282,12 @@ pub fn of_material(material: &Material) -> Vec<Name> {
     names
 }
 
-/// The value of the first CN in an RFC 4514-like text, up to an unescaped comma.
+/// The value of the first CN in an RFC 4514-like text.
 fn common_name(subject: &str) -> Option<&str> {
-    let from = subject.strip_prefix("CN=").or_else(|| subject.split_once(", CN=").map(|(_, rest)| rest));
-    let from = from.or_else(|| subject.split_once(",CN=").map(|(_, rest)| rest))?;
-    let mut escaped = false;
-    let end = from.find(|c| {
-        let ends = c == ',' && !escaped;
-        escaped = c == '\\' && !escaped;
-        ends
-    });
-    from.get(..end.unwrap_or(from.len()))
-}
-
-/// The bytes of hexadecimal digits, in pairs.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    if text.is_empty() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes()
-        .chunks_exact(2)
-        .map(|pair| match pair {
-            [high, low] => Some(digit(high)? << 4 | digit(low)?),
-            _ => None,
-        })
-        .collect()
+    subject.split(", ").find_map(|part| part.strip_prefix("CN="))
 }
 
 /// The bytes of base64 or base64url without padding.
 pub(crate) fn unpadded(text: &str) -> Option<Vec<u8>> {
     unbase64(without_padding(text.as_bytes(), 2)).map(|bytes| bytes.to_vec())
-}
-
-/// A number without leading zeros.
-pub(crate) fn magnitude(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }

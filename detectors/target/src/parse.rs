@@ -5,14 +5,17 @@
 
 use dashu_int::UBig;
 
-use crate::names::{Form, Name, magnitude, unhex, unpadded};
+use keyradius_core::hex::unhex;
+use keyradius_readers::number::strip;
 
-/// Why a text is no target.
+use crate::names::{Form, Name, unpadded};
+
+/// Why a text is not a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
     /// Nothing that is known has this form.
     Unknown,
-    /// Eight digits: one in a few thousand keys of a large sweep has the same.
+    /// Eight digits: one key in four billion has the same.
     TooShort,
 }
 
@@ -109,7 +112,7 @@ fn all(text: &str) -> Result<Vec<Name>, Unusable> {
 /// Names by the length of their bytes.
 fn of_digest(bytes: &[u8], is_modulus: bool) -> Result<Vec<Name>, Unusable> {
     if is_modulus {
-        return Ok(vec![Name::new(Form::Modulus, magnitude(bytes))]);
+        return Ok(vec![Name::new(Form::Modulus, strip(bytes))]);
     }
     let forms: &[Form] = match bytes.len() {
         4 => return Err(Unusable::TooShort),
@@ -134,11 +137,11 @@ fn digits(text: &str) -> Option<Vec<u8>> {
     let plain: String = text.chars().filter(|c| !matches!(c, ':' | ' ' | '-' | '\t')).collect();
     // A modulus without its leading zero has an odd number of digits.
     let even = if plain.len().is_multiple_of(2) { plain } else { format!("0{plain}") };
-    unhex(&even)
+    unhex(even).filter(|bytes| !bytes.is_empty()).map(|bytes| bytes.to_vec())
 }
 
 fn decimal(text: &str) -> Option<Vec<u8>> {
-    UBig::from_str_radix(text, 10).ok().map(|number| magnitude(&number.to_be_bytes()).to_vec())
+    UBig::from_str_radix(text, 10).ok().map(|number| strip(&number.to_be_bytes()).to_vec())
 }
 
 #[cfg(test)]

@@ -1,104 +1,22 @@
 //! The bytes that the numbers of a key leave in memory, files and text.
 //!
-//! A key in a running program is no file of any format: it is a few numbers, each in the layout of its library. This
-//! file lists the layouts; each was seen in memory of the program that it names, or follows from its source.
+//! A running program keeps a key as a few numbers, each in the layout of its library, and not as a file of a format.
 
 use keyradius_core::hex::hex;
+use keyradius_core::material::{Layout, Part};
 use keyradius_readers::text::base64;
 use zeroize::Zeroizing;
 
-/// A number of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// RSA modulus.
-    Modulus,
-    /// Public point of an EC key (its x), or the public number of another key.
-    Public,
-    /// RSA prime: whoever has one and the modulus has the key.
-    Prime,
-    /// RSA private exponent: the same.
-    Exponent,
-    /// Scalar of an EC or DSA key, or the seed of another key: the whole private key.
-    Scalar,
-}
-
-impl Part {
-    /// Whether the private key follows from this part and the public key.
-    pub const fn is_private(self) -> bool {
-        match self {
-            Self::Prime | Self::Exponent | Self::Scalar => true,
-            Self::Modulus | Self::Public => false,
-        }
-    }
-
-    /// What people call it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Modulus => "modulus",
-            Self::Public => "public number",
-            Self::Prime => "prime",
-            Self::Exponent => "private exponent",
-            Self::Scalar => "private number",
-        }
-    }
-}
-
-/// How a number is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layout {
-    /// The most significant byte first: DER, SSH, S-expressions of GnuPG.
-    BigEndian,
-    /// The least significant byte first: numbers of OpenSSL, GMP, mbedTLS, NSS, Go and V8 on little-endian machines,
-    /// CAPI and XML of .NET.
-    LittleEndian,
-    /// 32-bit words, the most significant first, each little-endian: `BigInteger` of Java.
-    JavaInts,
-    /// 32-bit words, the least significant first, each big-endian: OpenSSL on 32-bit big-endian machines.
-    Words32,
-    /// 64-bit words, the least significant first, each big-endian: OpenSSL on 64-bit big-endian machines.
-    Words64,
-    /// Digits of 30 bits in 32-bit words, the least significant first: `int` of CPython.
-    PythonDigits,
-    /// Hexadecimal digits, lower or upper case, with or without colons.
-    Hex,
-    /// Decimal digits.
-    Decimal,
-    /// Base64 of either alphabet, at one of three alignments.
-    Base64,
-}
-
-impl Layout {
-    /// Whether it is text.
-    pub(crate) const fn is_text(self) -> bool {
-        matches!(self, Self::Hex | Self::Decimal | Self::Base64)
-    }
-
-    /// A short description.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::BigEndian => "big-endian",
-            Self::LittleEndian => "little-endian",
-            Self::JavaInts => "words of Java",
-            Self::Words32 => "32-bit words of a big-endian machine",
-            Self::Words64 => "64-bit words of a big-endian machine",
-            Self::PythonDigits => "digits of Python",
-            Self::Hex => "hexadecimal text",
-            Self::Decimal => "decimal text",
-            Self::Base64 => "base64 text",
-        }
-    }
-}
-
 /// A number in one layout. The bytes of a private part are wiped when dropped.
-pub struct Pattern {
+pub(crate) struct Pattern {
     /// Index of the target.
-    pub target: usize,
+    pub(crate) target: usize,
     /// Which number.
-    pub part: Part,
+    pub(crate) part: Part,
     /// In which layout.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// All its bytes.
-    pub bytes: Zeroizing<Vec<u8>>,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Pattern {
@@ -110,8 +28,8 @@ impl std::fmt::Debug for Pattern {
 /// Shortest number that is searched for, in bytes. 16 random bytes are not in any file by accident.
 pub(crate) const SHORTEST: usize = 16;
 
-/// Every layout of a number, big-endian. With `raw`, bytes that are no number (a seed, an Edwards point) have no layouts
-/// of words.
+/// Returns every layout of a number, given big-endian. With `raw`, the bytes are not a number but a seed or an encoded
+/// point; layouts of words are left out.
 pub(crate) fn layouts(target: usize, part: Part, number: &[u8], raw: bool) -> Vec<Pattern> {
     if number.len() < SHORTEST {
         return Vec::new();

@@ -5,7 +5,8 @@ use crate::blob::Blob;
 use crate::error::Malformed;
 use crate::seam::{About, Detector, Inspection};
 
-struct Fake<'k>(&'k [Anchor<'k>]);
+/// A detector with these anchors, and these long literals.
+struct Fake<'k>(&'k [Anchor<'k>], Vec<Vec<u8>>);
 static ABOUT: About = About { id: "fake", title: "", detects: "", blind_to: "", respond: "", references: &[] };
 impl Detector for Fake<'_> {
     fn about(&self) -> &'static About {
@@ -13,6 +14,9 @@ impl Detector for Fake<'_> {
     }
     fn anchors(&self) -> &[Anchor<'_>] {
         self.0
+    }
+    fn needles(&self) -> &[Vec<u8>] {
+        &self.1
     }
     fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
         Ok(())
@@ -42,7 +46,27 @@ fn seen(prefilter: &Prefilter<'_>, bytes: &[u8], window: Window) -> Vec<Seen> {
 }
 
 fn find(bytes: &[u8], window: Window) -> Vec<(usize, usize)> {
-    seen(&prefilter(&Fake(ANCHORS)), bytes, window).into_iter().map(|s| (s.at, s.anchor)).collect()
+    seen(&prefilter(&Fake(ANCHORS, Vec::new())), bytes, window).into_iter().map(|s| (s.at, s.anchor)).collect()
+}
+
+/// What a search for each anchor alone finds.
+fn each_alone(prefilter: &Prefilter<'_>, text: &[u8]) -> Vec<Seen> {
+    let mut all: Vec<Seen> = (0..text.len())
+        .flat_map(|at| prefilter.anchors().iter().enumerate().map(move |(anchor, (a, _))| (at, anchor, a)))
+        .filter(|(at, _, a)| text[*at..].starts_with(a.bytes))
+        .map(|(at, anchor, _)| Seen { at, anchor })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+/// Numbers below a limit, the same for the same seed.
+fn random(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed;
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) % below
+    }
 }
 
 #[test]
@@ -57,7 +81,7 @@ fn finds_overlapping_anchors() {
 fn one_anchor_does_not_hide_another() {
     static ANCHORS: [Anchor; 3] =
         [Anchor::anywhere(b"token"), Anchor::anywhere(b"token_key"), Anchor::anywhere(b"token_keys")];
-    let fake = Fake(&ANCHORS);
+    let fake = Fake(&ANCHORS, Vec::new());
     let prefilter = prefilter(&fake);
     for (text, count) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
         let found = seen(&prefilter, text.as_bytes(), Window::whole(text.len()));
@@ -67,7 +91,7 @@ fn one_anchor_does_not_hide_another() {
 
 #[test]
 fn anchors_are_compiled_when_many_bytes_were_searched() {
-    let fake = Fake(ANCHORS);
+    let fake = Fake(ANCHORS, Vec::new());
     let prefilter = prefilter(&fake);
     let (mut out, half) = (Vec::new(), vec![b'.'; FEW / 2]);
     for compiled in [false, false, true] {
@@ -83,7 +107,7 @@ fn anchors_are_compiled_when_many_bytes_were_searched() {
 fn any_number_of_anchors_is_found() {
     let texts: Vec<String> = (0..2000).map(|n| format!("anchor{n:05}")).collect();
     let anchors: Vec<Anchor<'_>> = texts.iter().map(|text| Anchor::anywhere(text.as_bytes())).collect();
-    let fake = Fake(&anchors);
+    let fake = Fake(&anchors, Vec::new());
     let prefilter = prefilter(&fake);
     let text = b"..anchor00000.anchor01999 anchor02000";
     let out = seen(&prefilter, text, Window::whole(text.len()));
@@ -93,27 +117,18 @@ fn any_number_of_anchors_is_found() {
 #[test]
 fn every_occurrence_of_every_anchor_is_found() {
     // Literals that begin, contain and end each other, over an alphabet so small that matches are everywhere.
-    let mut state = 7_u64;
-    let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33) % below
-    };
+    let mut random = random(7);
     let mut words: Vec<Vec<u8>> =
         (0..160).map(|_| (0..3 + random(6)).map(|_| b"ab\0"[usize::try_from(random(3)).unwrap()]).collect()).collect();
     words.sort();
     words.dedup();
     let anchors: Vec<Anchor<'_>> = words.iter().map(|word| Anchor::anywhere(word)).collect();
-    let fake = Fake(&anchors);
+    let fake = Fake(&anchors, Vec::new());
     let prefilter = prefilter(&fake);
     for _ in 0..50 {
         let text: Vec<u8> = (0..random(200)).map(|_| b"ab\0c"[usize::try_from(random(4)).unwrap()]).collect();
         let out = seen(&prefilter, &text, Window::whole(text.len()));
-        let mut naive: Vec<Seen> = (0..text.len())
-            .flat_map(|at| prefilter.anchors().iter().enumerate().map(move |(anchor, (a, _))| (at, anchor, a)))
-            .filter(|(at, _, a)| text[*at..].starts_with(a.bytes))
-            .map(|(at, anchor, _)| Seen { at, anchor })
-            .collect();
-        naive.sort_unstable();
+        let naive = each_alone(&prefilter, &text);
         assert_eq!(out, naive);
     }
 }
@@ -141,29 +156,9 @@ fn every_hit_belongs_to_exactly_one_window() {
     assert_eq!(split, whole);
 }
 
-struct Long(Vec<Vec<u8>>);
-impl Detector for Long {
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-    fn anchors(&self) -> &[Anchor<'_>] {
-        &[]
-    }
-    fn needles(&self) -> &[Vec<u8>] {
-        &self.0
-    }
-    fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
-        Ok(())
-    }
-}
-
 #[test]
 fn every_occurrence_of_every_long_literal_is_found() {
-    let mut state = 11_u64;
-    let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33) % below
-    };
+    let mut random = random(11);
     // Of every length, some alike, some of few values; and the text is made of them.
     let mut words: Vec<Vec<u8>> = (0..3000_u64)
         .map(|n| {
@@ -174,7 +169,7 @@ fn every_occurrence_of_every_long_literal_is_found() {
         .collect();
     words.sort();
     words.dedup();
-    let long = Long(words.clone());
+    let long = Fake(&[], words.clone());
     let knowledge = Knowledge { detectors: vec![&long], ..Knowledge::default() };
     let prefilter = Prefilter::new(&knowledge);
     assert_eq!((prefilter.sizes(), prefilter.longest()), ((0, 0), 32));
@@ -185,12 +180,7 @@ fn every_occurrence_of_every_long_literal_is_found() {
             text.extend(&words[random(words.len() as u64) as usize]);
         }
         let out = seen(&prefilter, &text, Window::whole(text.len()));
-        let mut naive: Vec<Seen> = (0..text.len())
-            .flat_map(|at| prefilter.anchors().iter().enumerate().map(move |(anchor, (a, _))| (at, anchor, a)))
-            .filter(|(at, _, a)| text[*at..].starts_with(a.bytes))
-            .map(|(at, anchor, _)| Seen { at, anchor })
-            .collect();
-        naive.sort_unstable();
+        let naive = each_alone(&prefilter, &text);
         assert_eq!(out, naive);
         // In windows, each belongs to one of them.
         let half = text.len() / 2 + 1;

@@ -2,14 +2,13 @@
 //!
 //! Text that came from the input is escaped when it is written; no name is trusted.
 
-use std::fmt::Write as _;
 use std::io;
 
 use keyradius_core::material::{Encoding, How, Kind, ProtectionState, Remark};
 
 use super::Report;
 use super::model::{
-    Certificate, Finding, Id as _, Link, LinkKind, Occurrence, Opened, Place, Public, Role, Spot, Word,
+    Algorithm, Certificate, Finding, Id as _, Link, LinkKind, Occurrence, Opened, Place, Public, Role, Spot, Word,
 };
 use super::words::{self, escape};
 use crate::choice::{NOTE_BELOW, Tests};
@@ -407,15 +406,17 @@ fn algorithm(finding: &Finding) -> String {
         }
         .to_owned();
     };
-    let mut text = algorithm.name.to_string();
+    spoken_algorithm(algorithm)
+}
+
+/// An algorithm with its curve or size: `RSA 2048`, `EC P-256`.
+pub(crate) fn spoken_algorithm(algorithm: &Algorithm) -> String {
+    let name = escape(&algorithm.name);
     match (algorithm.curve.as_deref(), algorithm.bits) {
-        (Some(curve), _) => text.extend([" ", curve]),
-        (None, Some(bits)) => {
-            let _ = write!(text, " {bits}");
-        }
-        (None, None) => {}
+        (Some(curve), _) => format!("{name} {}", escape(curve)),
+        (None, Some(bits)) => format!("{name} {bits}"),
+        (None, None) => name,
     }
-    text
 }
 
 /// Whether the key is a secret that both sides share.

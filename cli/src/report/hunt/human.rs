@@ -7,7 +7,7 @@ use keyradius_detectors::hunt::Class;
 use keyradius_target::Form;
 
 use super::{Hunt, Identified, Match, Named};
-use crate::report::model::Algorithm;
+use crate::report::human::spoken_algorithm;
 use crate::report::words::{self, count, escape, plural};
 
 /// Inputs listed that were not read.
@@ -16,7 +16,7 @@ const LISTED: usize = 10;
 /// Reasons shown in the last line.
 const REASONS: usize = 3;
 
-/// Writes the matches of each target; writes nothing if there is none.
+/// Writes the matches of each target, and the first inputs that were not read. Writes nothing if both lists are empty.
 pub(crate) fn render(hunt: &Hunt, out: &mut dyn io::Write) -> io::Result<()> {
     let mut begun = false;
     for (index, target) in hunt.targets.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(crate) fn render(hunt: &Hunt, out: &mut dyn io::Write) -> io::Result<()> {
         if std::mem::replace(&mut begun, true) {
             writeln!(out)?;
         }
-        let algorithm = target.algorithm.as_ref().map(|a| format!(" ({})", spoken(a))).unwrap_or_default();
+        let algorithm = target.algorithm.as_ref().map(|a| format!(" ({})", spoken_algorithm(a))).unwrap_or_default();
         writeln!(out, "{}{algorithm}", escape(&target.target))?;
         for class in Class::ALL {
             let mut heading = Some(heading(class));
@@ -71,18 +71,9 @@ const fn heading(class: Class) -> &'static str {
     }
 }
 
-fn spoken(algorithm: &Algorithm) -> String {
-    let name: &str = &algorithm.name;
-    match (&algorithm.curve, algorithm.bits) {
-        (Some(curve), _) => format!("{name} {}", escape(curve)),
-        (None, Some(bits)) => format!("{name} {bits}"),
-        (None, None) => name.to_owned(),
-    }
-}
-
 fn line(found: &Match, out: &mut dyn io::Write) -> io::Result<()> {
     let place = &found.occurrence.place;
-    let at = if found.occurrence.labels.iter().any(|label| &*label.kind == "part") {
+    let at = if found.number.is_some() {
         format!("{} at byte {}", escape(&place.origin), place.offset)
     } else if place.line > 0 {
         format!("{}:{}", escape(&place.origin), place.line)
@@ -90,8 +81,8 @@ fn line(found: &Match, out: &mut dyn io::Write) -> io::Result<()> {
         escape(&place.origin)
     };
     let mut what = Vec::new();
-    match found.occurrence.labels.iter().find(|label| &*label.kind == "part") {
-        Some(part) => what.push(escape(&part.text)),
+    match &found.number {
+        Some(number) => what.push(number.title.clone()),
         None => what.push(format!("{} ({})", words::spoken(found.kind), &*found.occurrence.format)),
     }
     what.extend(found.subject.as_ref().map(|subject| escape(subject)));
@@ -101,7 +92,8 @@ fn line(found: &Match, out: &mut dyn io::Write) -> io::Result<()> {
         state => words::spoken(state.id()),
     }));
     if found.class == Class::Metadata.id() {
-        what.push(format!("same {}", Form::ALL.into_iter().find(|f| f.id() == found.by).map_or("name", Form::title)));
+        let form = Form::ALL.into_iter().find(|form| Some(form.id()) == found.by);
+        what.push(format!("same {}", form.map_or("name", Form::title)));
     }
     writeln!(out, "    {at}\n        {}", what.join(", "))?;
     if let Some(git) = &found.occurrence.git {
@@ -199,7 +191,7 @@ pub(crate) fn identify(file: &Identified, out: &mut dyn io::Write) -> io::Result
             writeln!(out)?;
         }
         let half = if key.private { "private key" } else { "public half" };
-        writeln!(out, "{}, {half}", spoken(&key.algorithm))?;
+        writeln!(out, "{}, {half}", spoken_algorithm(&key.algorithm))?;
         for place in &key.places {
             let protection = place.protection.as_ref().map(|p| format!(", {}", words::spoken(p.state.id())));
             let protection = protection.unwrap_or_default();

@@ -68,15 +68,39 @@ pub(crate) struct Match {
     target: usize,
     /// `exact_private`, `partial_private`, `exact_public` or `metadata`.
     class: &'static str,
-    /// The form of the name that matched.
-    by: &'static str,
+    /// The form of the name that matched; `null` for a number.
+    by: Option<&'static str>,
     /// `private_key`, `public_key`, `certificate` or `keystore`.
     kind: &'static str,
+    /// What was found of a number that has no format around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<Number>,
     /// Subject of a certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<Text>,
     #[serde(flatten)]
     occurrence: model::Occurrence,
+}
+
+/// A number without a format around it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Number {
+    part: &'static str,
+    layout: &'static str,
+    /// Bytes of it that were found, and that it has in this layout.
+    bytes: usize,
+    of: usize,
+    #[serde(skip)]
+    title: String,
+}
+
+impl Number {
+    fn of(number: &material::Number) -> Self {
+        let material::Number { part, layout, found, whole, .. } = *number;
+        let cut = if found < whole { format!(", {found} of {whole} bytes") } else { String::new() };
+        let title = format!("{}, {}{cut}", part.title(), layout.title());
+        Self { part: part.id(), layout: layout.id(), bytes: found, of: whole, title }
+    }
 }
 
 /// What was searched, and what was not.
@@ -170,16 +194,14 @@ impl Hunt {
 impl Match {
     fn of(copy: &Copy, occurrences: &[material::Occurrence]) -> Option<Self> {
         let occurrence = occurrences.get(copy.occurrence)?;
-        let mut told = build::occurrence(occurrence, None);
-        // The index of the target is a field of its own.
-        told.labels.retain(|label| &*label.kind != "target");
         Some(Self {
             target: copy.target,
             class: copy.class.id(),
-            by: copy.form.id(),
+            by: copy.form.map(Form::id),
             kind: occurrence.material.kind.id(),
             subject: occurrence.material.certificate.as_ref().map(|facts| facts.subject.clone().into()),
-            occurrence: told,
+            number: occurrence.material.number.as_deref().map(Number::of),
+            occurrence: build::occurrence(occurrence, None),
         })
     }
 }
@@ -188,7 +210,7 @@ fn sought(target: &Target, index: usize, found: &[Copy]) -> Sought {
     let count = |class: Class| found.iter().filter(|copy| copy.target == index && copy.class == class).count();
     Sought {
         target: target.shown.clone().into(),
-        algorithm: target.half.as_ref().map(|half| algorithm(&half.algorithm)),
+        algorithm: target.half.as_ref().map(|half| build::algorithm(&half.algorithm)),
         private: target.private,
         // A modulus that was typed may be a private number by mistake.
         names: target
@@ -198,14 +220,6 @@ fn sought(target: &Target, index: usize, found: &[Copy]) -> Sought {
             .map(named)
             .collect(),
         matches: Class::ALL.into_iter().map(|class| (class.id(), count(class))).collect(),
-    }
-}
-
-fn algorithm(algorithm: &material::Algorithm) -> Algorithm {
-    Algorithm {
-        name: algorithm.name.into(),
-        bits: Some(algorithm.bits).filter(|bits| *bits > 0),
-        curve: algorithm.curve.map(Into::into),
     }
 }
 
@@ -256,7 +270,7 @@ impl Identified {
             };
             let at = keys.iter().position(|(id, ..)| *id == half.id.key_only).unwrap_or_else(|| {
                 let key = Known {
-                    algorithm: algorithm(&half.algorithm),
+                    algorithm: build::algorithm(&half.algorithm),
                     private: false,
                     places: Vec::new(),
                     subjects: Vec::new(),
