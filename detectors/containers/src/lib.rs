@@ -10,6 +10,7 @@ mod ar;
 mod array;
 mod asar;
 mod assembled;
+mod bare;
 mod base64;
 mod brotli;
 mod bzip2;
@@ -114,6 +115,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &reencoded::Reencoded,
     &openpgp_packets::OpenPgpPackets,
     &runs::Runs,
+    &bare::Bare,
     // Last: it begins where the others found nothing.
     &assembled::Assembled,
 ];

@@ -2,6 +2,8 @@
 //! section of a finding (`.rdata+0x1f40`), and opens data appended to a program: installers and self-extracting
 //! archives (ZIP, 7z, cabinets), AppImages (squashfs).
 
+mod sections;
+
 use std::io::Read;
 
 use goblin::container::Ctx;
@@ -21,9 +23,9 @@ static ABOUT: About = About {
     id: "program",
     title: "Program with an appended archive",
     detects: "PE and ELF files with a ZIP, 7z, cabinet, squashfs, tar or compressed stream after their last section: \
-              installers, self-extracting archives, AppImages. Findings in any program name their section.",
-    blind_to: "Installers with a packing of their own (NSIS, Inno Setup, InstallShield), packed programs (UPX), \
-               compressed debug sections.",
+              installers, self-extracting archives, AppImages. Compressed sections of ELF files (zlib, Zstandard), such \
+              as those for debuggers. Findings in any program name their section.",
+    blind_to: "Installers with a packing of their own (NSIS, Inno Setup, InstallShield), packed programs (UPX).",
     respond: "Treat the contents as plain text.",
     references: &["Microsoft, PE Format", "System V ABI, ELF-64 Object File Format"],
 };
@@ -39,15 +41,17 @@ impl Container for Program {
         &[Magic { at: 0, bytes: b"MZ" }, Magic { at: 0, bytes: ELF }]
     }
 
-    /// Claims a program only if appended data begins like an archive, as far as these first bytes show.
+    /// Claims a program only if appended data begins like an archive, as far as these first bytes show, or if a section
+    /// is compressed.
     fn claims(&self, start: &[u8]) -> bool {
         self.magics().iter().any(|magic| magic.begins(start))
-            && end(start).is_some_and(|end| match usize::try_from(end).ok().and_then(|end| start.get(end..)) {
-                Some([]) => false,
-                Some(behind) => appended(behind).is_some(),
-                // In a large file, the appended data is beyond these bytes.
-                None => start.len() >= LARGE,
-            })
+            && (sections::any(start)
+                || end(start).is_some_and(|end| match usize::try_from(end).ok().and_then(|end| start.get(end..)) {
+                    Some([]) => false,
+                    Some(behind) => appended(behind).is_some(),
+                    // In a large file, the appended data is beyond these bytes.
+                    None => start.len() >= LARGE,
+                }))
     }
 
     fn reader(&self) -> Reader {
@@ -66,10 +70,22 @@ fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let none = Malformed::new("archive after a program", 0);
     let mut head = Vec::new();
     bytes.part(0, HEAD).read_to_end(&mut head).map_err(|_| none)?;
-    let end = end(&head).filter(|end| *end < bytes.size()).ok_or(none)?;
     let mut behind = [0; 2 * PADDING];
-    let read = bytes.read_from(end, &mut behind).map_err(|_| none)?;
-    let start = end + appended(behind.get(..read).unwrap_or_default()).ok_or(none)? as u64;
+    let start = end(&head).filter(|end| *end < bytes.size()).and_then(|end| {
+        let read = bytes.read_from(end, &mut behind).ok()?;
+        Some(end + appended(behind.get(..read)?)? as u64)
+    });
+    let packed = sections::packed(&bytes, &head);
+    if packed.is_empty() && start.is_none() {
+        return Err(none.into());
+    }
+    if !packed.is_empty() && sections::open(&bytes, &packed, inside)?.is_break() {
+        return Ok(());
+    }
+    let Some(start) = start else {
+        let _ = inside.rest(0, &mut bytes.part(0, u64::MAX));
+        return Ok(());
+    };
     if inside.member(Member { name: b"program", at: 0 }, &mut bytes.part(0, start)).is_continue() {
         let _ = inside.member(Member { name: b"appended", at: start }, &mut bytes.part(start, u64::MAX));
     }

@@ -6,11 +6,13 @@
 //! text is decoded as a whole, and searched like a file. So a run on one line is certainly found if it has 112 digits, and
 //! one on lines of 60 digits or more if it has 216: of two pieces, one has no line end.
 
+mod asn1;
 mod base85;
 mod coded;
 mod dumps;
 mod escapes;
 mod lists;
+mod members;
 mod promise;
 mod signs;
 
@@ -148,6 +150,12 @@ impl Unwrapper for Runs {
         let (mut sparse, mut tried_list) = (0, 0_usize);
         let (mut no_dump, mut base85) = (0, base85::Runs::default());
         let mut tried_streams = 0;
+        // Everything up to here was searched for names of members.
+        let mut named = 0;
+        if window.first() {
+            named = members::HEAD;
+            members::names(bytes, 0..named, &mut places);
+        }
         let mut at = window.core_start;
         // A run that begins before the end of the core may be known by its later lines only.
         let end = window.core_end.saturating_add(if window.last { 0 } else { BEYOND });
@@ -197,11 +205,21 @@ impl Unwrapper for Runs {
                     Err(end) => no_dump = end,
                 }
             }
-            if classes & BASE64 != 0 && signs.of_run() && goes_on(bytes, at) {
-                let (start, end) = line(bytes, at, done);
+            // Across the end of a line, what is beside it counts.
+            let moved = (classes & (BASE64 | UU) == 0 && next == at + STRIDE).then(|| beside(bytes, at)).flatten();
+            let (near, signs_near, classes_near) = moved
+                .filter(|(near, _)| *near >= done)
+                .map_or((at, signs, classes), |(near, piece)| (near, Signs::of(piece), self::classes(&piece).0));
+            if classes_near & BASE64 != 0 && signs_near.of_run() && goes_on(bytes, near, signs_near.is_mixed()) {
+                let (start, end) = line(bytes, near, done);
                 next = next.max(end);
+                if let Some(reach) = bytes.get(start..end).and_then(members::reach) {
+                    let part = start.saturating_sub(reach).max(named)..end + reach;
+                    named = part.end.max(named);
+                    members::names(bytes, part, &mut places);
+                }
                 if end - start >= LINE {
-                    let run = before(bytes, at, done)..base64::run_end(bytes, at).max(end);
+                    let run = before(bytes, near, done)..base64::run_end(bytes, near).max(end);
                     next = next.max(run.end);
                     // Letters at the start of the next line may belong to something else.
                     let text = bytes.get(run.clone()).unwrap_or_default();
@@ -210,6 +228,7 @@ impl Unwrapper for Runs {
                     if run.start >= window.core_start && run.len() >= RUN {
                         match Kind::of(bytes, &run, tried_streams < MOST_TRIED) {
                             Some(_) => places.push(run.start),
+                            None if asn1::is_value(bytes, run.start) => places.push(run.start),
                             None => tried_streams += usize::from(run.len() >= DEFLATED),
                         }
                     }
@@ -227,8 +246,8 @@ impl Unwrapper for Runs {
                 }
             }
             // Of a line of uuencode, one piece of 40 has no sign.
-            if classes & (UU | BASE64) == UU
-                && let Some(run) = coded::uu_lines(bytes, at, done)
+            if classes_near & (UU | BASE64) == UU
+                && let Some(run) = coded::uu_lines(bytes, near, done)
             {
                 next = next.max(run.end);
                 done = done.max(run.end);
@@ -283,8 +302,14 @@ fn others(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, U
         Some(list.decoded(bytes)).filter(|(_, span)| span.start == at)
     };
     let dump = || dumps::decoded(bytes, at);
-    let Some((out, span)) =
-        escapes::decoded(bytes, at).or_else(list).or_else(dump).or_else(|| base85::decoded(bytes, at))
+    if let Some(decoded) = members::decoded(bytes, at, budget)? {
+        return Ok(Some(decoded));
+    }
+    let Some((out, span)) = asn1::decoded(bytes, at)
+        .or_else(|| escapes::decoded(bytes, at))
+        .or_else(list)
+        .or_else(dump)
+        .or_else(|| base85::decoded(bytes, at))
     else {
         return Ok(None);
     };
@@ -298,14 +323,29 @@ fn before(bytes: &[u8], at: usize, from: usize) -> usize {
     from + base64::run_start(bytes.get(from..).unwrap_or_default(), at - from)
 }
 
-/// Whether a line of digits around a piece may be long enough: more than half of the rest is on one of its sides.
-fn goes_on(bytes: &[u8], at: usize) -> bool {
+/// The piece before or behind one that has the end of a run in it, and its place.
+fn beside(bytes: &[u8], at: usize) -> Option<(usize, [u8; PIECE])> {
+    let piece = |from: usize| Some((from, *bytes.get(from..)?.first_chunk::<PIECE>()?));
+    let is_run = |(_, piece): &(usize, [u8; PIECE])| classes(piece).0 & (BASE64 | UU) != 0;
+    let (_, here) = piece(at)?;
+    let class = |byte: Option<&u8>| byte.is_some_and(|byte| classes(&[*byte]).0 & (BASE64 | UU) != 0);
+    let behind = || Some(at + PIECE).filter(|_| class(here.last())).and_then(piece).filter(is_run);
+    let before = || at.checked_sub(PIECE).filter(|_| class(here.first())).and_then(piece).filter(is_run);
+    behind().or_else(before)
+}
+
+/// Whether a line of digits around a piece may be long enough: more than half of the rest is on one of its sides. The
+/// shortest numbers of keys have fewer digits than the lines of others.
+fn goes_on(bytes: &[u8], at: usize, is_mixed: bool) -> bool {
     const HALF: usize = (LINE - PIECE) / 2;
+    const SHORT: usize = (43 - PIECE) / 2;
     let digits = |from: Option<usize>| {
         let piece = from.and_then(|from| bytes.get(from..from + PIECE));
         piece.is_some_and(|piece| classes(piece).0 & BASE64 != 0)
     };
-    digits(Some(at + HALF)) || digits(at.checked_sub(HALF))
+    digits(Some(at + HALF))
+        || digits(at.checked_sub(HALF))
+        || (is_mixed && (digits(Some(at + SHORT)) || digits(at.checked_sub(SHORT))))
 }
 
 /// The run of digits around a place, on one line, from `from` on.

@@ -5,6 +5,8 @@
 //! no longer belong to a row `page 7/free`. Databases of NSS are not opened here: their rows only make sense together,
 //! and a detector reads them (`formats/nss`).
 
+mod lines;
+
 use std::fmt::Write as _;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -16,6 +18,7 @@ use keyradius_readers::nss;
 use keyradius_readers::sqlite::leftover::Left;
 use keyradius_readers::sqlite::record::{Record, Type};
 use keyradius_readers::sqlite::{Database, MAGIC};
+use lines::Joined;
 
 /// SQLite databases.
 #[derive(Debug)]
@@ -24,8 +27,8 @@ pub(crate) struct Sqlite;
 static ABOUT: About = About {
     id: "sqlite",
     title: "SQLite database",
-    detects: "Every text and blob of 32 bytes or more in every table, assembled from its pages, and remains of deleted \
-              rows in free pages and free space.",
+    detects: "Every text and blob of 32 bytes or more in every table, assembled from its pages, texts of which each row \
+              has a line, and remains of deleted rows in free pages and free space.",
     blind_to: "Rows that are only in a write-ahead log (-wal). Values of fewer than 32 bytes. Deleted rows whose pages \
                were partly reused, and databases that are encrypted as a whole (SQLCipher).",
     respond: "Deleting the row is not enough, because its bytes remain in the file. Revoke the key, then VACUUM or \
@@ -70,6 +73,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     for item in items.iter().filter(|item| item.root != 0) {
         let mut rows = 0_u64;
         let mut broken = None;
+        let mut joined = Joined::default();
         let walk = database.walk(item.root, item.tree, &mut |record| {
             // Every value of an index is also in its table.
             if !item.is_table {
@@ -82,13 +86,14 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
                 Some(column) => write!(name, "{}/{row}/{column}", item.name),
                 None => write!(name, "{}/{row}/{column}", item.name),
             };
-            let flow = members(record, inside, &name);
+            let flow = members(record, inside, &name, Some((&mut joined, row)));
             if flow.is_none() {
                 broken.get_or_insert(at);
             }
-            flow.unwrap_or(ControlFlow::Continue(()))
+            flow.unwrap_or(ControlFlow::Continue(()))?;
+            joined.end_row(&item.name, false, inside)
         });
-        if walk.flow.is_break() {
+        if walk.flow.is_break() || joined.end_row(&item.name, true, inside).is_break() {
             return Ok(());
         }
         if let Some((what, page)) = walk.damage {
@@ -110,7 +115,7 @@ fn leftovers(database: &mut Database, inside: &mut dyn Inside) {
             let row = record.rowid;
             let name = |column: usize, name: &mut String| write!(name, "page {page}/{row}/{column}");
             // Half of a deleted row may be gone, which is not an error.
-            members(record, inside, &name).unwrap_or(ControlFlow::Continue(()))
+            members(record, inside, &name, None).unwrap_or(ControlFlow::Continue(()))
         }
         Left::Bytes(page, content) => {
             let name = format!("page {page}/free");
@@ -125,10 +130,26 @@ fn members(
     record: &mut Record<'_>,
     inside: &mut dyn Inside,
     name: &dyn Fn(usize, &mut String) -> std::fmt::Result,
+    mut joined: Option<(&mut Joined, i64)>,
 ) -> Option<ControlFlow<()>> {
     let at = record.at;
     let mut text = String::new();
     record.values(&mut |mut value| {
+        if value.kind == Type::Text
+            && Joined::may_be(value.column, value.letters())
+            && let Some((joined, row)) = &mut joined
+        {
+            let (column, row) = (value.column, *row);
+            let mut line = zeroize::Zeroizing::new(Vec::new());
+            value.content(|content: &mut dyn Read| content.read_to_end(&mut line).ok());
+            joined.take(column, &line, row, at);
+            if line.len() as u64 >= LEAST {
+                text.clear();
+                let _ = name(column, &mut text);
+                return inside.member(Member { name: text.as_bytes(), at }, &mut line.as_slice());
+            }
+            return ControlFlow::Continue(());
+        }
         if !matches!(value.kind, Type::Text | Type::Blob) || value.letters() < LEAST {
             return ControlFlow::Continue(());
         }

@@ -76,6 +76,11 @@ pub const UNOPENED: &[Unopened] = &[
     Unopened::new("ace", 7, b"**ACE**"),
     // Backups and repositories of other tools. Mercurial: bundles are `HG10` and a method, or `HG20` and parameters.
     Unopened::new("borg", 0, b"BORG_SEG"),
+    // bup: its index of files, and those of its packs, with their versions. The files are split over the objects of a git
+    // repository, and a split file is not joined.
+    Unopened::new("bup", 0, b"BUPI\0\0\0"),
+    Unopened::new("bup", 0, b"BLOM\0\0\0"),
+    Unopened::new("bup", 0, b"MIDX\0\0\0\x04"),
     Unopened::new("restic_encrypted", 0, b"{\"created\":\"").with(b"\"kdf\":\"scrypt\""),
     Unopened::new("restic_encrypted", 0, b"{\"hostname\":\"").with(b"\"kdf\":\"scrypt\""),
     Unopened::new("hg_bundle", 0, b"HG10GZ"),

@@ -112,6 +112,12 @@ pub fn as_json(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usi
     None
 }
 
+/// Whether the name `kty` at `at`, in any letters, has a type of a key as its value.
+pub fn has_kind(bytes: &[u8], at: usize) -> bool {
+    Names::of(bytes, at).is_some()
+        && [false, true].iter().any(|by_blanks| value(bytes, at + 3, *by_blanks).is_some_and(is_kind))
+}
+
 fn is_kind(value: &[u8]) -> bool {
     matches!(value, b"RSA" | b"EC" | b"OKP" | b"oct")
 }

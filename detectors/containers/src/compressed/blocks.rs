@@ -1,6 +1,6 @@
-//! Blocks of Snappy, as several formats have them: a length, literals, and copies of what came before.
+//! Bare blocks, as several formats have them, of literals and copies of what came before: Snappy, LZ4, LZF.
 //!
-//! Source: snappy, format_description.txt.
+//! Sources: snappy, format_description.txt; lz4_Block_format.md; LibLZF, lzf_d.c (what its encoder writes).
 
 /// Decompresses a bare block: its length, then literals and copies. `None` if it is damaged, or longer than `most`.
 pub(crate) fn block(mut bytes: &[u8], most: usize) -> Option<Vec<u8>> {
@@ -36,6 +36,65 @@ pub(crate) fn block(mut bytes: &[u8], most: usize) -> Option<Vec<u8>> {
         bytes = rest.get(used..)?;
     }
     (out.len() == length).then_some(out)
+}
+
+/// Decompresses a bare block of LZ4, which ends with literals. `None` if it is damaged, or longer than `most`.
+pub(crate) fn lz4(mut bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+    /// A length that goes on while its bytes are 255.
+    fn more(length: usize, bytes: &mut &[u8]) -> Option<usize> {
+        let mut length = length;
+        if length == 15 {
+            loop {
+                let (next, rest) = bytes.split_first()?;
+                *bytes = rest;
+                length = length.checked_add(usize::from(*next))?;
+                if *next != 255 {
+                    break;
+                }
+            }
+        }
+        Some(length)
+    }
+    let mut out = Vec::new();
+    loop {
+        let (token, rest) = bytes.split_first()?;
+        bytes = rest;
+        let count = more(usize::from(token >> 4), &mut bytes)?;
+        let (literal, rest) = bytes.split_at_checked(count)?;
+        if out.len().checked_add(count)? > most {
+            return None;
+        }
+        out.extend_from_slice(literal);
+        let Some((distance, rest)) = rest.split_first_chunk::<2>() else {
+            return rest.is_empty().then_some(out);
+        };
+        bytes = rest;
+        let count = more(usize::from(token & 15), &mut bytes)?.checked_add(4)?;
+        copy(&mut out, usize::from(u16::from_le_bytes(*distance)), count, most)?;
+    }
+}
+
+/// Decompresses a bare block of LZF. `None` if it is damaged, or longer than `most`.
+pub(crate) fn lzf(mut bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    while let Some((&control, rest)) = bytes.split_first() {
+        let upper = usize::from(control >> 5);
+        if upper == 0 {
+            let (literal, rest) = rest.split_at_checked(usize::from(control) + 1)?;
+            if out.len().checked_add(literal.len())? > most {
+                return None;
+            }
+            out.extend_from_slice(literal);
+            bytes = rest;
+            continue;
+        }
+        let (extra, rest) = if upper == 7 { rest.split_first()? } else { (&0, rest) };
+        let (low, rest) = rest.split_first()?;
+        let distance = (usize::from(control & 31) << 8 | usize::from(*low)) + 1;
+        copy(&mut out, distance, upper + usize::from(*extra) + 2, most)?;
+        bytes = rest;
+    }
+    Some(out)
 }
 
 /// Appends `count` bytes from `distance` bytes before the end; they may overlap. `None` beyond the start, or beyond
@@ -77,5 +136,23 @@ mod tests {
         assert_eq!(block(&[0], 100).unwrap(), b"");
         let long = [&[0x80, 0x02, 60 << 2, 255][..], &[7; 256]].concat();
         assert_eq!(block(&long, 300).unwrap(), [7; 256]);
+    }
+
+    #[test]
+    fn blocks_of_lz4_and_lzf() {
+        // "abcd", a copy of 16 from a distance of 4, and "end".
+        let packed = [0x4c, b'a', b'b', b'c', b'd', 4, 0, 0x30, b'e', b'n', b'd'];
+        let text = [&b"abcd".repeat(5)[..], b"end"].concat();
+        assert_eq!(lz4(&packed, 100).unwrap(), text);
+        assert_eq!(lz4(&packed, 22), None, "longer than allowed");
+        let long = [&[0xf0, 255, 1][..], &[7; 271]].concat();
+        assert_eq!(lz4(&long, 300).unwrap(), [7; 271]);
+        // The same in LZF: 4 literals, 16 = 7 + 7 + 2 from a distance of 3 + 1, 3 literals.
+        let lzf_packed = [3, b'a', b'b', b'c', b'd', 7 << 5, 7, 3, 2, b'e', b'n', b'd'];
+        assert_eq!(lzf(&lzf_packed, 100).unwrap(), text);
+        assert_eq!((lzf(&lzf_packed, 22), lzf(&[0x20, 0], 9)), (None, None), "too long, before the start");
+        for cut in 1..packed.len() {
+            let _ = (lz4(&packed[..cut], 100), lzf(&lzf_packed[..cut], 100));
+        }
     }
 }

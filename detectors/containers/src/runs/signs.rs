@@ -5,6 +5,7 @@ use super::PIECE;
 const ONES: u64 = u64::MAX / 255;
 
 /// What the eight bytes of a piece contain, compared at once, because this is asked for every piece of every text.
+#[derive(Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts about a piece")]
 pub(super) struct Signs {
     pub(super) digit: bool,
@@ -36,6 +37,11 @@ impl Signs {
             underscore: has(b'_', 1),
             cells: (0..4).any(|column| others == 0x80_0000_0080 << (8 * column)),
         }
+    }
+
+    /// Whether this may be a piece of a short number in base64: words have few kinds of characters.
+    pub(super) const fn is_mixed(&self) -> bool {
+        self.capital && (self.small || self.digit)
     }
 
     /// Whether this may be a piece of a run: digits are common in base64, hexadecimal and base32. Of the pieces of base64
