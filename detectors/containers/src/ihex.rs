@@ -1,6 +1,7 @@
-//! Firmware as text: Intel HEX and Motorola S-records.
+//! Firmware as text: Intel HEX, Motorola S-records, TI-TXT.
 //!
-//! Every record has a checksum, so no other text matches. Records with consecutive addresses become one blob: a key is
+//! Every record of the first two has a checksum, so no other text matches. TI-TXT has addresses after `@`, and lines of
+//! pairs of digits. Records with consecutive addresses become one blob: a key is
 //! found as in the flash memory itself. A damaged record ends its blob.
 
 use std::ops::ControlFlow;
@@ -19,13 +20,18 @@ pub(crate) struct Ihex;
 
 static ABOUT: About = About {
     id: "ihex",
-    title: "Intel HEX, S-records",
+    title: "Intel HEX, S-records, TI-TXT",
     detects: "Files that begin with an Intel HEX record (`:10...`) or a Motorola S-record (`S0...`) with a valid \
-              checksum. Data at consecutive addresses is scanned like one file.",
+              checksum, or with an address of TI-TXT or of a Verilog memory (`@8000`) and a line of bytes. Data at consecutive addresses is scanned like one file.",
     blind_to: "Records that do not begin a file. Records out of address order are not joined. In files above 5 MiB, \
                which are read in windows: everything after the first window.",
     respond: "Whoever has the firmware has the key: treat it as published, and replace it in every device that trusts it.",
-    references: &["Intel Hexadecimal Object File Format Specification, revision A", "srec(5)"],
+    references: &[
+        "Intel Hexadecimal Object File Format Specification, revision A",
+        "srec(5)",
+        "srec_ti_txt(5)",
+        "IEEE 1364, $readmemh",
+    ],
 };
 
 /// One record.
@@ -44,7 +50,10 @@ impl Unwrapper for Ihex {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        const ANCHORS: [Anchor; 9] = [
+        const ANCHORS: [Anchor; 12] = [
+            Anchor::at_start(b"@0"),
+            Anchor::at_start(b"@8"),
+            Anchor::at_start(b"@F"),
             Anchor::at_start(b":0"),
             Anchor::at_start(b":1"),
             Anchor::at_start(b":2"),
@@ -65,6 +74,9 @@ impl Unwrapper for Ihex {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
+        if let Some(first) = ti_txt(blob.bytes, 0) {
+            return memory(blob.bytes, first, budget, each);
+        }
         let mut buffer = Zeroizing::new([0_u8; 256]);
         let first = blob.bytes.split(|&b| b == b'\n').next().unwrap_or_default();
         if record(first, &mut buffer).is_none() {
@@ -106,6 +118,63 @@ impl Unwrapper for Ihex {
         }
         Ok(())
     }
+}
+
+/// The address and the end of the line `@8000` at a place, before a line of bytes.
+fn ti_txt(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let line = bytes.get(at..)?.split(|&b| b == b'\n').next()?;
+    let address = line.strip_prefix(b"@")?.trim_ascii();
+    let value = u64::from_str_radix(str::from_utf8(address).ok()?, 16).ok().filter(|_| address.len() <= 8)?;
+    let end = at + line.len() + 1;
+    let next = bytes.get(end..)?.trim_ascii_start();
+    matches!(next, [high, low, b' ' | b'\r' | b'\n', ..] if digits::byte(*high, *low).is_some()).then_some((value, end))
+}
+
+/// Hands out the bytes of TI-TXT, from the end of its first address on.
+fn memory(
+    bytes: &[u8],
+    first: (u64, usize),
+    budget: &Budget,
+    each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+) -> Result<(), Unopenable> {
+    budget.take(bytes.len() as u64 / 2)?;
+    let mut data = Zeroizing::new(Vec::with_capacity(bytes.len() / 3));
+    let (mut next, mut at) = first;
+    let mut start = 0;
+    while let Some(line) = bytes.get(at..).and_then(|rest| rest.split(|&b| b == b'\n').next()) {
+        let end = (at + line.len() + 1).min(bytes.len());
+        if let Some((address, after)) = ti_txt(bytes, at) {
+            if address != next {
+                if data.len() >= digits::MIN_BYTES && each(Entry { bytes: &data, span: start..at }).is_break() {
+                    return Ok(());
+                }
+                data.clear();
+                (start, next) = (at, address);
+            }
+            at = after;
+            continue;
+        }
+        let words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+        let values: Option<Vec<u8>> = words
+            .take_while(|word| !word.starts_with(b"//"))
+            .map(|word| match word {
+                [high, low] => digits::byte(*high, *low),
+                _ => None,
+            })
+            .collect();
+        // `q` is the end.
+        let Some(values) = values else { break };
+        next = next.wrapping_add(values.len() as u64);
+        data.extend_from_slice(&values);
+        at = end;
+        if at >= bytes.len() {
+            break;
+        }
+    }
+    if data.len() >= digits::MIN_BYTES {
+        let _ = each(Entry { bytes: &data, span: start..at });
+    }
+    Ok(())
 }
 
 /// Parses one record. `None` if the line is not a record or its checksum is wrong.
@@ -198,5 +267,20 @@ mod tests {
         assert_eq!(open(&intel(0, 0, &a).replacen("01", "02", 1)), Vec::<Vec<u8>>::new());
         assert_eq!(open(&(intel(0, 0, &a) + ":02003000030400\n" + &intel(0, 50, &b))), [a, b]);
         assert_eq!(open(&(intel(0, 0, &a) + &intel(0, 1000, &[3; 8]))), [a]);
+    }
+
+    #[test]
+    fn addresses_and_lines_of_bytes() {
+        let line = |byte: u8| format!("{byte:02X} ").repeat(15) + &format!("{byte:02X}\n");
+        let text = format!("@8000\n{}{}{}@8030\n{}@9000\n{0}{0}{0}q\n", line(1), line(2), line(3), line(4));
+        let memory = open(&text);
+        assert_eq!(memory.len(), 2);
+        assert_eq!(memory[0], [[1; 16], [2; 16], [3; 16], [4; 16]].concat());
+        assert_eq!(memory[1], [1; 48]);
+        for other in ["@echo off\nrem\n", "@8000", "@8000\n", "@8000\nsome text\n", "@\n00 "] {
+            assert_eq!(open(other), Vec::<Vec<u8>>::new(), "{other}");
+        }
+        let cut = &text[..300];
+        assert_eq!(open(cut).len(), 1);
     }
 }

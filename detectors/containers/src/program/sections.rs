@@ -45,8 +45,9 @@ fn headers(head: &[u8], read: &dyn Fn(u64, u64) -> Option<Vec<u8>>) -> Option<(V
     if header.e_shentsize != if context.container.is_big() { 64 } else { 40 } || length == 0 || length > TABLE {
         return None;
     }
-    let table = read(header.e_shoff, length)?;
-    let headers = SectionHeader::parse(&table, 0, usize::from(header.e_shnum), context).ok()?;
+    // At offset 0, goblin sees no table.
+    let table = [&[0][..], &read(header.e_shoff, length)?].concat();
+    let headers = SectionHeader::parse(&table, 1, usize::from(header.e_shnum), context).ok()?;
     Some((headers, context, usize::from(header.e_shstrndx)))
 }
 
