@@ -157,7 +157,7 @@ fn is_snappy(bytes: &[u8]) -> bool {
     let is_likely = length <= MOST && length >= rest.len() / 8 * 7 && length / 22 <= rest.len();
     is_likely
         && bytes.len() - rest.len() <= 4
-        && rest.first().is_some_and(|tag| tag & 3 == 0 && usize::from(tag >> 2) < length)
+        && rest.first().is_some_and(|tag| tag.trailing_zeros() >= 2 && usize::from(tag >> 2) < length)
         && blocks::block(bytes, MOST).is_some()
 }
 

@@ -13,7 +13,7 @@ use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use keyradius_readers::cells::characters;
 use zeroize::Zeroizing;
 
-use super::digits;
+use super::{digits, inner};
 
 /// Dumps of bytes with offsets.
 #[derive(Debug)]
@@ -94,7 +94,8 @@ impl Unwrapper for Hexdump {
             let (out, end) = read(bytes, start, budget)?;
             if out.len() >= digits::MIN_BYTES {
                 found = true;
-                if each(Entry { bytes: &out, span: start..end }).is_break() {
+                let shown = inner::shown(&out);
+                if each(Entry { bytes: shown.as_ref().unwrap_or(&out), span: start..end }).is_break() {
                     return Ok(());
                 }
             }

@@ -154,7 +154,7 @@ fn memory(
             at = after;
             continue;
         }
-        let words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let values: Option<Vec<u8>> = words
             .take_while(|word| !word.starts_with(b"//"))
             .map(|word| match word {

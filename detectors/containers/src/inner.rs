@@ -40,6 +40,18 @@ pub(crate) fn decodes_blocks(decoder: impl Read, start: &[u8]) -> bool {
     decodes(&mut decoder) || (decoder.1 && start.len() >= INNER)
 }
 
+/// Longest dump that may be an example, in bytes: some lines of 16. A key alone, compressed, is hardly longer.
+const EXAMPLE: usize = 256;
+
+/// What the start of a gzip stream decompresses to, if no more of the stream is there: pages about dumps show the first
+/// lines of one. What is not shown is not unread.
+pub(crate) fn shown(bytes: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let mut out = zeroize::Zeroizing::new(Vec::new());
+    let is_start = bytes.len() <= EXAMPLE && bytes.starts_with(&[0x1f, 0x8b, 8]);
+    let fault = is_start.then(|| flate2::read::GzDecoder::new(bytes).take(1 << 20).read_to_end(&mut out).err())??;
+    (fault.kind() == std::io::ErrorKind::UnexpectedEof && !out.is_empty()).then_some(out)
+}
+
 /// Whether the bytes begin like a zlib stream. CMF and FLG: deflate, a window of up to 32 KiB, no dictionary.
 pub(crate) fn is_zlib(start: &[u8]) -> bool {
     let [cmf, flags, ..] = start else { return false };
@@ -76,6 +88,18 @@ mod tests {
         assert!(decodes(&[7_u8; 2000][..]) && decodes(&[7_u8; 3][..]) && !decodes(&[][..]));
         let sum = flate2::Crc::new().sum().to_le_bytes();
         assert!(is_sum(Some(&[]), &sum, 0) && !is_sum(Some(&[1]), &sum, 0) && !is_sum(None, &sum, 0));
+    }
+
+    #[test]
+    fn the_start_of_a_stream_in_an_example() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(0));
+        std::io::Write::write_all(&mut encoder, &[b'a'; 300]).unwrap();
+        let packed = encoder.finish().unwrap();
+        assert_eq!(shown(&packed[..200]).unwrap()[..], [b'a'; 185]);
+        for other in [&packed[..], &packed[..10], &packed[..300], b"", b"text"] {
+            assert_eq!(shown(other), None);
+        }
+        assert_eq!(shown(&[&packed[..60], &[7; 9]].concat()).map(|out| out.len()), Some(54));
     }
 
     /// What looks like a container by its magic number, and holds anything after it.

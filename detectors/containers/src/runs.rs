@@ -28,7 +28,7 @@ use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use keyradius_readers::text::Decoder;
 use zeroize::Zeroizing;
 
-use super::{base64, digits};
+use super::{base64, digits, inner};
 use lists::List;
 use promise::{is_rare_stream, is_stream, is_text, starts_zlib};
 use signs::Signs;
@@ -301,7 +301,7 @@ fn others(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, U
         let (list, _) = List::around(bytes, at, at).ok()?;
         Some(list.decoded(bytes)).filter(|(_, span)| span.start == at)
     };
-    let dump = || dumps::decoded(bytes, at);
+    let dump = || dumps::decoded(bytes, at).map(|(out, span)| (inner::shown(&out).unwrap_or(out), span));
     if let Some(decoded) = members::decoded(bytes, at, budget)? {
         return Ok(Some(decoded));
     }

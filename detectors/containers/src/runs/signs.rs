@@ -40,14 +40,14 @@ impl Signs {
     }
 
     /// Whether this may be a piece of a short number in base64: words have few kinds of characters.
-    pub(super) const fn is_mixed(&self) -> bool {
+    pub(super) const fn is_mixed(self) -> bool {
         self.capital && (self.small || self.digit)
     }
 
     /// Whether this may be a piece of a run: digits are common in base64, hexadecimal and base32. Of the pieces of base64
     /// that have none, nearly all have capitals and small letters, which most names in programs have not; those of base32
     /// have no underscore.
-    pub(super) const fn of_run(&self) -> bool {
+    pub(super) const fn of_run(self) -> bool {
         !self.blank && (self.digit || (self.capital && (self.small || !self.underscore)))
     }
 }
