@@ -45,8 +45,10 @@ static ABOUT: About = About {
               base85 of RFC 1924 and Z85; uuencode; yEnc near the start of a file; binary files in patches of git; \
               text of which every byte is escaped; lists of numbers in any language, each with the same text around \
               it and perhaps a counter, whose bytes begin like a key or text; dumps of words, decimal and octal \
-              numbers and characters (od, xxd -e, gdb, U-Boot).",
-    blind_to: "Runs of fewer than 96 digits, lines of fewer than 60, and some runs of fewer than 216. Ascii85 without its marks, base85 on several lines. In a git history, objects that contain no key in a \
+              numbers and characters (od, xxd -e, gdb, U-Boot); the output of openssl asn1parse; JSON Web Keys as XML, \
+              CSV, fields of Go, setters and variables.",
+    blind_to: "Runs of fewer than 96 digits, lines of fewer than 60, and some runs of fewer than 216. Ascii85 without its marks, base85 on several lines. One in ten \
+               JSON Web Keys on an elliptic curve in notations that no other reader knows, beyond the first 2 KiB of a file. In a git history, objects that contain no key in a \
                simpler encoding.",
     respond: "Encodings hide nothing. Treat the contents as plain text.",
     references: &["RFC 4648", "RFC 1950", "POSIX uuencode", "yEnc 1.3", "git, base85.c"],
@@ -218,7 +220,9 @@ impl Unwrapper for Runs {
                     named = part.end.max(named);
                     members::names(bytes, part, &mut places);
                 }
-                if end - start >= LINE {
+                // The last line of a run is shorter.
+                let above = start.checked_sub(2).filter(|_| start > done && bytes.get(start - 1) == Some(&b'\n'));
+                if end - start >= LINE || above.is_some_and(|at| at + 1 - line(bytes, at, done).0 >= LINE) {
                     let run = before(bytes, near, done)..base64::run_end(bytes, near).max(end);
                     next = next.max(run.end);
                     // Letters at the start of the next line may belong to something else.
@@ -234,20 +238,23 @@ impl Unwrapper for Runs {
                     }
                 }
             }
-            if classes & (BASE85 | BASE64) == BASE85
-                && signs.capital
-                && signs.small
-                && let Some(run) = base85.around(bytes, at, done)
+            // Of a line of uuencode, one piece of 40 has no sign.
+            let mut is_uu = false;
+            if classes_near & (UU | BASE64) == UU
+                && let Some(run) = coded::uu_lines(bytes, near, done)
             {
+                is_uu = true;
                 next = next.max(run.end);
                 done = done.max(run.end);
                 if run.start >= window.core_start {
                     places.push(run.start);
                 }
             }
-            // Of a line of uuencode, one piece of 40 has no sign.
-            if classes_near & (UU | BASE64) == UU
-                && let Some(run) = coded::uu_lines(bytes, near, done)
+            if !is_uu
+                && classes & (BASE85 | BASE64) == BASE85
+                && signs.capital
+                && signs.small
+                && let Some(run) = base85.around(bytes, at, done)
             {
                 next = next.max(run.end);
                 done = done.max(run.end);

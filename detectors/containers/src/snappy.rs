@@ -17,8 +17,8 @@ static ABOUT: About = About {
     id: "snappy",
     title: "Snappy stream",
     detects: "Framed Snappy streams, decompressed as they are read. The contents are scanned like a file.",
-    blind_to: "Checksums are not verified. Bare blocks, except in formats that are read (LevelDB, Parquet), because they \
-               begin with nothing but a length.",
+    blind_to: "Checksums are not verified. Bare blocks in the middle of other bytes, except in formats that are read \
+               (LevelDB, Parquet), because they begin with nothing but a length.",
     respond: "Treat the contents as plain text.",
     references: &["snappy, framing_format.txt and format_description.txt"],
 };

@@ -3,7 +3,7 @@
 //!
 //! The header of two bytes proves little, so a stream is recognised by inflating its first bytes.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 use keyradius_core::error::Malformed;
@@ -21,9 +21,9 @@ static ABOUT: About = About {
     id: "zlib",
     title: "zlib stream",
     detects: "zlib streams that are a file, a value of a database, or a member of an archive, alone or after a length of \
-              four bytes; files of an ostree archive. The contents are scanned like a file.",
+              four bytes, and more of them behind the first (packages of R); files of an ostree archive. The contents are scanned like a file.",
     blind_to: "Streams in the middle of other bytes, unless the format around them is read. Streams with a preset \
-               dictionary, and deflate streams without a header.",
+               dictionary.",
     respond: "Treat the contents as plain text.",
     references: &["RFC 1950", "Qt, QByteArray::qCompress", "ostree, src/libostree/ostree-repo-commit.c (.filez)"],
 };
@@ -89,7 +89,7 @@ fn before(start: &[u8]) -> Option<Before> {
 }
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let mut start = vec![0; 4 << 10];
+    let mut start = vec![0; HEAD];
     let start = peek(input, &mut start).map_err(|_| Malformed::new("zlib stream", 0))?;
     let before = if is_zlib(start) { None } else { before(start) };
     let skipped = match before {
@@ -98,25 +98,111 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
         Some(Before::Header(length)) => length,
     };
     let (head, rest) = start.split_at_checked(skipped).unwrap_or((start, &[]));
-    let mut after: Box<dyn BufRead> = {
-        let input = BufReader::with_capacity(READ, Read::chain(rest, input));
-        if matches!(before, Some(Before::Header(_))) {
-            let mut stream = DeflateDecoder::new(input);
-            only_member(&mut stream, inside, "deflate stream")?;
-            Box::new(stream.into_inner())
-        } else {
-            let mut stream = ZlibDecoder::new(input);
-            only_member(&mut stream, inside, "zlib stream")?;
-            Box::new(stream.into_inner())
+    let mut input = Read::chain(rest, input);
+    if matches!(before, Some(Before::Header(_))) {
+        let mut stream = DeflateDecoder::new(BufReader::with_capacity(READ, input));
+        only_member(&mut stream, inside, "deflate stream")?;
+        let mut after = stream.into_inner();
+        if inside.rest(0, &mut &*head).is_continue() && after.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
+            let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut after);
         }
-    };
-    if head.len() > 4 && inside.rest(0, &mut &*head).is_break() {
         return Ok(());
     }
-    if after.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
+    let ahead = Ahead { input: &mut input, held: vec![0; READ], at: 0, end: 0 };
+    let mut streams = Streams { now: Now::Stream(Box::new(ZlibDecoder::new(ahead))) };
+    only_member(&mut streams, inside, "zlib stream")?;
+    if let Now::Behind(mut after) = streams.now {
         let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut after);
     }
     Ok(())
+}
+
+/// How many bytes tell what begins.
+const HEAD: usize = 4 << 10;
+
+/// Streams that follow one another, alone or each after its length, as one: the objects of R in a package (`.rdb`).
+struct Streams<'r> {
+    now: Now<'r>,
+}
+
+enum Now<'r> {
+    Stream(Box<ZlibDecoder<Ahead<'r>>>),
+    /// What is no stream follows.
+    Behind(Ahead<'r>),
+    Over,
+}
+
+impl Read for Streams<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while let Now::Stream(mut stream) = std::mem::replace(&mut self.now, Now::Over) {
+            let read = stream.read(into)?;
+            if read > 0 || into.is_empty() {
+                self.now = Now::Stream(stream);
+                return Ok(read);
+            }
+            let mut after = stream.into_inner();
+            let held = after.peek(HEAD)?;
+            let skipped = if begins(held) { Some(0) } else { (before(held) == Some(Before::Length)).then_some(4) };
+            self.now = match skipped {
+                _ if held.is_empty() => Now::Over,
+                Some(skipped) => {
+                    after.consume(skipped);
+                    Now::Stream(Box::new(ZlibDecoder::new(after)))
+                }
+                None => {
+                    self.now = Now::Behind(after);
+                    return Ok(0);
+                }
+            };
+        }
+        Ok(0)
+    }
+}
+
+/// A reader whose next bytes can be looked at.
+struct Ahead<'r> {
+    input: &'r mut dyn Read,
+    held: Vec<u8>,
+    at: usize,
+    end: usize,
+}
+
+impl Ahead<'_> {
+    /// The next bytes, fewer than `most` only at the end.
+    fn peek(&mut self, most: usize) -> io::Result<&[u8]> {
+        if self.end - self.at < most {
+            self.held.copy_within(self.at..self.end, 0);
+            (self.at, self.end) = (0, self.end - self.at);
+            while self.end < most {
+                let room = self.held.get_mut(self.end..).unwrap_or_default();
+                match self.input.read(room) {
+                    Ok(0) => break,
+                    Ok(read) => self.end += read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(self.held.get(self.at..self.end).unwrap_or_default())
+    }
+}
+
+impl BufRead for Ahead<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.peek(1)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at = (self.at + amount).min(self.end);
+    }
+}
+
+impl Read for Ahead<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +231,11 @@ mod tests {
         assert_eq!(open(&Zlib, &with_length).unwrap().content(""), Some(&text[..]));
         let followed = [&packed[..], b"and more"].concat();
         assert_eq!(open(&Zlib, &followed).unwrap().content("trailing"), Some(&b"and more"[..]));
+        // Many, with and without their lengths, and something else behind them.
+        let many = [&with_length[..], &with_length, &packed, &with_length, b"and more"].concat();
+        let seen = open(&Zlib, &many).unwrap();
+        assert_eq!(seen.content(""), Some(&text.repeat(4)[..]));
+        assert_eq!(seen.content("trailing"), Some(&b"and more"[..]));
         for other in [&b"x^2 + y^2 = 1"[..], b"x\x9c", b"x\x01\x02\x03", &[0; 64], b""] {
             assert!(!Zlib.claims(other), "{other:?}");
         }

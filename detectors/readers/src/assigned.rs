@@ -64,12 +64,13 @@ impl<'b> Names<'b> {
         written
     }
 
-    /// The member of this name in a text.
-    fn find<'t>(&self, text: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
+    /// The member of this name in a text: the one nearest to `kty`, because other text may be in the same block.
+    fn find<'t>(&self, text: &'t [u8], kty: usize, name: &[u8]) -> Option<&'t [u8]> {
         let written = self.written(name);
-        let mut found =
+        let found =
             memchr::memmem::find_iter(text, &written).filter(|at| is_name(text, *at, written.len(), self.prefix));
-        found.find_map(|at| value(text, at + written.len(), self.has_blanks))
+        let values = found.filter_map(|at| Some((at, value(text, at + written.len(), self.has_blanks)?)));
+        values.min_by_key(|(at, _)| at.abs_diff(kty)).map(|(_, value)| value)
     }
 }
 
@@ -95,7 +96,7 @@ pub fn as_json(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usi
         out.extend_from_slice(kind);
         let mut count = 0;
         for name in MEMBERS {
-            let Some(value) = names.find(text, name) else { continue };
+            let Some(value) = names.find(text, at - block.start, name) else { continue };
             count += 1;
             for part in [b"\",\"", name, b"\":\"", value] {
                 out.extend_from_slice(part);

@@ -1,7 +1,8 @@
 //! JSON Web Keys whose members are written so that no anchor marks them: elements of XML, rows of CSV, fields of Go,
 //! environment variables, setters.
 //!
-//! A private number of a JWK is a run of base64url of a known length. Beside such a run, the name `kty` is looked for.
+//! A private number of a JWK is a run of base64url of a known length. Beside such a run, the name `kty` is looked for; at
+//! the start of a file, without one.
 
 use std::ops::Range;
 
@@ -21,8 +22,8 @@ const LONG: usize = 171;
 const NEAR: usize = 1 << 10;
 const FAR: usize = 4 << 10;
 
-/// How far into a file the name is looked for without a number.
-pub(super) const HEAD: usize = 128;
+/// How far into a file the name is looked for without a number: most files with a key of this kind contain little else.
+pub(super) const HEAD: usize = 2 << 10;
 
 /// Bytes of output that a text which is rewritten is charged with, because its block is read for each name.
 const PRICE: u64 = 4 << 10;
