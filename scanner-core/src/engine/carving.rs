@@ -37,6 +37,11 @@ impl Candidates {
         }
         let mut all = self.lock();
         let known = all.entry(origin.clone()).or_default();
+        if known.len() + more.len() > MOST {
+            // Parts of a container that overlap show the same candidate again.
+            known.sort_unstable();
+            known.dedup();
+        }
         let room = MOST.saturating_sub(known.len());
         let fits = more.len() <= room;
         known.extend(more.drain(..).take(room));
@@ -56,5 +61,24 @@ impl Candidates {
     /// Takes the candidates of an input.
     pub(super) fn take(&self, origin: &Origin) -> Vec<Candidate> {
         self.lock().remove(origin).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_candidates_count_once() {
+        let (all, origin) = (Candidates::default(), Origin::file("x"));
+        let some = |from: u64| (from..from + 1000).map(|at| Candidate { at, container: 0 }).collect::<Vec<_>>();
+        for _ in 0..100 {
+            assert!(all.add(&origin, &mut some(5)));
+        }
+        for from in 1..65 {
+            assert!(all.add(&origin, &mut some(1000 * from + 5)), "{from}");
+        }
+        assert!(!all.add(&origin, &mut some(90_000)), "more than there is room for");
+        assert_eq!(all.take(&origin).len(), MOST);
     }
 }
