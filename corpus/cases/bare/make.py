@@ -16,11 +16,11 @@ FORMS = {
     "snappy": (block("snappy", "compress(sys.stdin.buffer.read())"), block("snappy", "decompress(sys.stdin.buffer.read())")),
     "lz4": (block("lz4.block", "compress(sys.stdin.buffer.read())"), block("lz4.block", "decompress(sys.stdin.buffer.read())")),
 }
-f.run("openssl pkey -in tree/etc/ssl/private/server.pem -outform DER -out tree/small.der")
+f.run("openssl pkey -in tree/etc/ssl/private/server.pem -outform DER -out small.der && cp tree/etc/id.pem tree/signing.der .")
 for suffix, (pack, unpack) in FORMS.items():
-    for source, der in (("etc/id.pem", False), ("signing.der", True), ("small.der", True)):
-        name = f"{source.rsplit('/')[-1]}.{suffix}"
-        f.tool(name, f"{pack} < tree/{source} > {name}", lambda: [f.shown(f"{unpack} < {name}", der=der)])
+    for source, der in (("id.pem", False), ("signing.der", True), ("small.der", True)):
+        name = f"{source}.{suffix}"
+        f.tool(name, f"{pack} < {source} > {name}", lambda: [f.shown(f"{unpack} < {name}", der=der)])
     name = f"tree.tar.{suffix}"
     f.tool(name, f"tar -cf - -C tree . | {pack} > {name}", lambda: f.three(lambda path: f"{unpack} < {name} | tar -xO ./{path}"))
 f.run(f"seq 1 40000 > numbers.txt && {RAW} < numbers.txt > numbers.deflate && {FORMS['snappy'][0]} < numbers.txt > numbers.snappy")

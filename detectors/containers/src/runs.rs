@@ -152,8 +152,8 @@ impl Unwrapper for Runs {
         let (mut sparse, mut tried_list) = (0, 0_usize);
         let (mut no_dump, mut base85) = (0, base85::Runs::default());
         let mut tried_streams = 0;
-        // Everything up to here was searched for names of members.
-        let mut named = 0;
+        // Everything up to here was searched for names of members, or is a dump of values.
+        let (mut named, mut dumped) = (0, 0);
         if window.first() {
             named = members::HEAD;
             members::names(bytes, 0..named, &mut places);
@@ -163,7 +163,7 @@ impl Unwrapper for Runs {
         let end = window.core_end.saturating_add(if window.last { 0 } else { BEYOND });
         while let Some(piece) = bytes.get(at..).and_then(<[u8]>::first_chunk::<PIECE>).filter(|_| at < end) {
             let signs = Signs::of(*piece);
-            if !signs.digit && !signs.cells && (signs.blank || (signs.small && !signs.capital)) {
+            if !signs.digit && !signs.cells && (signs.blank || ((signs.small || signs.newline) && !signs.capital)) {
                 at += STRIDE;
                 continue;
             }
@@ -232,7 +232,11 @@ impl Unwrapper for Runs {
                     if run.start >= window.core_start && run.len() >= RUN {
                         match Kind::of(bytes, &run, tried_streams < MOST_TRIED) {
                             Some(_) => places.push(run.start),
-                            None if asn1::is_value(bytes, run.start) => places.push(run.start),
+                            None if asn1::is_value(bytes, run.start) => {
+                                let dump = asn1::around(bytes, run.start, dumped);
+                                dumped = dump.as_ref().map_or(run.start, |dump| dump.end);
+                                places.extend(dump.map(|dump| dump.start));
+                            }
                             None => tried_streams += usize::from(run.len() >= DEFLATED),
                         }
                     }

@@ -103,33 +103,36 @@ pub(super) fn is_value(bytes: &[u8], at: usize) -> bool {
     line.ends_with(b":") && Line::read(line).is_some()
 }
 
-/// Encodes the dump around the value at a place.
-pub(super) fn decoded(bytes: &[u8], at: usize) -> Option<Decoded> {
-    if !is_value(bytes, at) {
-        return None;
-    }
-    let line_from = |start: usize| {
-        let rest = bytes.get(start..bytes.len().min(start.saturating_add(LINE)))?;
-        rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
-    };
-    let before = |start: usize| {
-        let end = start.checked_sub(1)?;
-        let near = end.saturating_sub(LINE);
+/// The line from a place on, without its end.
+fn line_from(bytes: &[u8], start: usize) -> Option<&[u8]> {
+    let rest = bytes.get(start..bytes.len().min(start.saturating_add(LINE)))?;
+    rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
+}
+
+/// The dump around the value at a place, from `from` on.
+pub(super) fn around(bytes: &[u8], at: usize, from: usize) -> Option<Range<usize>> {
+    let before = |end: usize| {
+        let near = end.saturating_sub(LINE).max(from);
         let text = bytes.get(near..end)?;
         Some(memchr::memrchr(b'\n', text).map_or(near, |found| near + found + 1))
     };
-    let mut start = before(at + 1)?;
+    let mut start = before(at)?;
     for _ in 0..LINES {
-        let first = Line::read(line_from(start)?)?;
         // The first line of a dump.
-        if first.depth == 0 {
+        if Line::read(line_from(bytes, start)?)?.depth == 0 || start <= from {
             break;
         }
-        match before(start) {
-            Some(line) if line_from(line).and_then(Line::read).is_some() => start = line,
+        match start.checked_sub(1).and_then(before) {
+            Some(line) if line_from(bytes, line).and_then(Line::read).is_some() => start = line,
             _ => break,
         }
     }
+    decoded(bytes, start).map(|(_, span)| span).filter(|span| span.end > at)
+}
+
+/// Encodes the dump whose first line begins at a place.
+pub(super) fn decoded(bytes: &[u8], start: usize) -> Option<Decoded> {
+    Line::read(line_from(bytes, start)?)?;
     let mut out = Zeroizing::new(Vec::new());
     // Contents of the values that are open, with their depth and tag.
     let mut open: Vec<(usize, u8, Zeroizing<Vec<u8>>)> = Vec::new();
@@ -140,7 +143,7 @@ pub(super) fn decoded(bytes: &[u8], at: usize) -> Option<Decoded> {
     };
     let (mut end, mut top) = (start, None);
     for _ in 0..LINES {
-        let Some(text) = line_from(end) else { break };
+        let Some(text) = line_from(bytes, end) else { break };
         let Some(line) = Line::read(text) else { break };
         if *top.get_or_insert(line.depth) > line.depth || (line.depth == 0 && end > start) {
             break;
@@ -187,7 +190,9 @@ mod tests {
              \u{20}  53:d=2  hl=2 l=   1 prim: BIT STRING        \nok\n"
         );
         let at = text.find(&d).unwrap();
-        let (out, span) = decoded(text.as_bytes(), at).unwrap();
+        let found = around(text.as_bytes(), at, 0).unwrap();
+        let (out, span) = decoded(text.as_bytes(), found.start).unwrap();
+        assert_eq!(found, span);
         let body = [
             &[2, 1, 1, 4, 33][..],
             &[0xc0, 0xff, 0xee].repeat(11),
@@ -197,11 +202,11 @@ mod tests {
         assert_eq!(out[..], [&[0x30, body.len() as u8][..], &body].concat());
         assert_eq!((span.start, &text[span.end..]), (20, "ok\n"));
         for cut in 0..text.len() {
-            let _ = decoded(&text.as_bytes()[..cut], at.min(cut));
+            let _ = (around(&text.as_bytes()[..cut], at.min(cut), 0), decoded(&text.as_bytes()[..cut], 20.min(cut)));
         }
-        assert_eq!(decoded(format!("x:{d}").as_bytes(), 2), None);
+        assert!(is_value(text.as_bytes(), at) && !is_value(format!("x:{d}").as_bytes(), 2));
         let long = format!("0:d=0  hl=3 l= 129 prim: INTEGER           :{}", "FF".repeat(128));
-        let (out, _) = decoded(long.as_bytes(), long.find(":FF").unwrap() + 1).unwrap();
+        let (out, _) = decoded(long.as_bytes(), 0).unwrap();
         assert_eq!(out[..5], [2, 0x81, 129, 0, 0xff]);
     }
 }

@@ -10,6 +10,7 @@ const ONES: u64 = u64::MAX / 255;
 pub(super) struct Signs {
     pub(super) digit: bool,
     pub(super) blank: bool,
+    pub(super) newline: bool,
     pub(super) capital: bool,
     pub(super) small: bool,
     pub(super) underscore: bool,
@@ -31,7 +32,8 @@ impl Signs {
         let (capitals, smalls) = (letters & !(word << 1), letters & (word << 1));
         Self {
             digit: has(b'0', 10),
-            blank: has(b' ', 1) || has(b'\n', 1),
+            blank: has(b' ', 1),
+            newline: has(b'\n', 1),
             capital: capitals != 0,
             small: smalls != 0,
             underscore: has(b'_', 1),
@@ -48,6 +50,6 @@ impl Signs {
     /// that have none, nearly all have capitals and small letters, which most names in programs have not; those of base32
     /// have no underscore.
     pub(super) const fn of_run(self) -> bool {
-        !self.blank && (self.digit || (self.capital && (self.small || !self.underscore)))
+        !self.blank && !self.newline && (self.digit || (self.capital && (self.small || !self.underscore)))
     }
 }
