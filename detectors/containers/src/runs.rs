@@ -156,7 +156,7 @@ impl Unwrapper for Runs {
         let (mut named, mut dumped) = (0, 0);
         if window.first() {
             named = members::HEAD;
-            members::names(bytes, 0..named, &mut places);
+            members::at_start(bytes, &mut places);
         }
         let mut at = window.core_start;
         // A run that begins before the end of the core may be known by its later lines only.
@@ -216,9 +216,8 @@ impl Unwrapper for Runs {
                 let (start, end) = line(bytes, near, done);
                 next = next.max(end);
                 if let Some(reach) = bytes.get(start..end).and_then(members::reach) {
-                    let part = start.saturating_sub(reach).max(named)..end + reach;
-                    named = part.end.max(named);
-                    members::names(bytes, part, &mut places);
+                    members::beside(bytes, &(start..end), reach, named, &mut places);
+                    named = end.max(named);
                 }
                 // The last line of a run is shorter.
                 let above = start.checked_sub(2).filter(|_| start > done && bytes.get(start - 1) == Some(&b'\n'));
@@ -271,6 +270,7 @@ impl Unwrapper for Runs {
         // Others are in the core of the next window.
         places.retain(|place| *place < window.core_end);
         places.sort_unstable();
+        places.dedup();
         places
     }
 

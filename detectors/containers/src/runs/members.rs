@@ -35,18 +35,36 @@ pub(super) fn reach(run: &[u8]) -> Option<usize> {
     ((is_short || run.len() >= LONG) && !run.iter().any(|byte| matches!(byte, b'+' | b'/'))).then_some(reach)
 }
 
-/// Names of types in a part of a text, except those that are anchors of the detector of JWK.
-pub(super) fn names(bytes: &[u8], part: Range<usize>, places: &mut Vec<usize>) {
+/// Most names that are looked at for one number, and most in the start of a file.
+const MOST: usize = 4;
+const MOST_AT_START: usize = 16;
+
+/// The names of types in a part of a text, except those that are anchors of the detector of JWK.
+fn names(bytes: &[u8], part: Range<usize>) -> Vec<usize> {
     let text = bytes.get(part.start..part.end.min(bytes.len())).unwrap_or_default();
+    let mut found = Vec::new();
     for name in [b"kty", b"Kty", b"KTY"] {
-        for at in memchr::memmem::find_iter(text, name).map(|at| part.start + at) {
-            let has_anchor =
-                name == b"kty" && matches!(bytes.get(at + 3), Some(b'"' | b'\\' | b'\'' | b':' | b' ' | b'='));
-            if !has_anchor && assigned::has_kind(bytes, at) {
-                places.push(at);
-            }
-        }
+        let is_anchor =
+            |at: &usize| name == b"kty" && matches!(bytes.get(at + 3), Some(b'"' | b'\\' | b'\'' | b':' | b' ' | b'='));
+        found.extend(memchr::memmem::find_iter(text, name).map(|at| part.start + at).filter(|at| !is_anchor(at)));
     }
+    found.sort_unstable();
+    found
+}
+
+/// Adds the names at the start of a file.
+pub(super) fn at_start(bytes: &[u8], places: &mut Vec<usize>) {
+    let names = names(bytes, 0..HEAD).into_iter().take(MOST_AT_START);
+    places.extend(names.filter(|at| assigned::has_kind(bytes, *at)));
+}
+
+/// Adds the nearest name before a number, from `from` on, and the nearest one behind it.
+pub(super) fn beside(bytes: &[u8], run: &Range<usize>, reach: usize, from: usize, places: &mut Vec<usize>) {
+    let before = names(bytes, run.start.saturating_sub(reach).max(from)..run.start);
+    let behind = names(bytes, run.end..run.end.saturating_add(reach));
+    let is_one = |at: &usize| assigned::has_kind(bytes, *at);
+    places.extend(before.into_iter().rev().take(MOST).find(is_one));
+    places.extend(behind.into_iter().take(MOST).find(is_one));
 }
 
 /// The members around the name at a place, as JSON; `None` if there is no such name.
@@ -54,9 +72,14 @@ pub(super) fn decoded(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option
     if !bytes.get(at..at + 3).is_some_and(|name| name.eq_ignore_ascii_case(b"kty")) {
         return Ok(None);
     }
-    let json = assigned::as_json(bytes, at);
-    if let Some((json, _)) = &json {
-        budget.take(PRICE + json.len() as u64)?;
-    }
-    Ok(json)
+    // A key of RSA is longer than one on a curve.
+    let is_long = bytes
+        .get(at + 3..bytes.len().min(at + 32))
+        .is_some_and(|behind| memchr::memmem::find(behind, b"RSA").is_some());
+    let around = if is_long { 2 * FAR } else { 2 * NEAR };
+    let from = at.saturating_sub(around);
+    let text = bytes.get(from..bytes.len().min(at + around)).unwrap_or_default();
+    let Some((json, span)) = assigned::as_json(text, at - from) else { return Ok(None) };
+    budget.take(PRICE + json.len() as u64)?;
+    Ok(Some((json, from + span.start..from + span.end)))
 }
