@@ -29,6 +29,7 @@ use crate::material::Material;
 use crate::prefilter::Prefilter;
 use crate::run::Run;
 use crate::seam::{Knowledge, Sink, Source};
+use crate::source::digest::Digests;
 
 pub use crate::run::Progress;
 pub use crate::run::harvest::{Counts, Harvest, UNOPENED_PLACES};
@@ -42,6 +43,7 @@ pub struct Engine<'k> {
     knowledge: Knowledge<'k>,
     prefilter: Arc<Prefilter<'k>>,
     limits: Limits,
+    digests: Option<&'k Digests>,
 }
 
 impl std::fmt::Debug for Engine<'_> {
@@ -54,13 +56,19 @@ impl<'k> Engine<'k> {
     /// Compiles the anchors of `knowledge`; takes some milliseconds.
     pub fn new(knowledge: Knowledge<'k>, limits: Limits) -> Self {
         let prefilter = Arc::new(Prefilter::new(&knowledge));
-        Self { knowledge, prefilter, limits }
+        Self { knowledge, prefilter, limits, digests: None }
     }
 
     /// The same engine with other limits. Nothing is compiled again.
     #[must_use]
     pub fn limited(&self, limits: Limits) -> Self {
         Self { limits, ..self.clone() }
+    }
+
+    /// The same engine, whose runs add the digests of the files that they read.
+    #[must_use]
+    pub fn digesting(&self, digests: &'k Digests) -> Self {
+        Self { digests: Some(digests), ..self.clone() }
     }
 
     /// The limits of each run.
@@ -75,7 +83,7 @@ impl<'k> Engine<'k> {
 
     /// A run that has read nothing yet.
     pub(crate) fn run<'r>(&'r self, progress: &'r Progress) -> Run<'r> {
-        Run::new(&self.knowledge, &self.prefilter, self.limits, progress)
+        Run::new(&self.knowledge, &self.prefilter, self.limits, progress, self.digests)
     }
 
     fn session<'r>(&'r self, progress: &'r Progress, jobs: usize) -> Session<'r> {

@@ -22,6 +22,7 @@ use crate::material::{Kind, Material, Occurrence};
 use crate::prefilter::Prefilter;
 use crate::read_at::Cursor;
 use crate::seam::{Container, INNER, Knowledge, Unopened};
+use crate::source::digest::Digests;
 
 use found::Found;
 use gaps::Gaps;
@@ -55,6 +56,7 @@ pub struct Run<'r> {
     prefilter: &'r Prefilter<'r>,
     limits: Limits,
     progress: &'r Progress,
+    digests: Option<&'r Digests>,
     /// Files and bytes that runs before this one counted in the same progress.
     before: [u64; 2],
     found: Mutex<Found>,
@@ -76,18 +78,25 @@ impl<'r> Run<'r> {
         prefilter: &'r Prefilter<'r>,
         limits: Limits,
         progress: &'r Progress,
+        digests: Option<&'r Digests>,
     ) -> Self {
         Self {
             knowledge,
             prefilter,
             limits,
             progress,
+            digests,
             before: [progress.files.load(Relaxed), progress.bytes.load(Relaxed)],
             found: Mutex::default(),
             candidates: Mutex::default(),
             gaps: Mutex::default(),
             unopened: Mutex::default(),
         }
+    }
+
+    /// Where the digests of files go, if the run computes them.
+    pub(crate) const fn digests(&self) -> Option<&Digests> {
+        self.digests
     }
 
     /// The limits of the run.

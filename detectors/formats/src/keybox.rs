@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
-use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material};
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use keyradius_readers::cursor::Cursor;
-use keyradius_readers::{openpgp, x509};
+use keyradius_readers::openpgp::{self, PUBLIC_KEY, PUBLIC_SUBKEY, USER_ID};
+use keyradius_readers::x509;
 
 /// Detects GnuPG keyboxes.
 #[derive(Debug)]
@@ -33,10 +34,6 @@ const HEADER: Anchor = Anchor::at_start(&[0x00, 0x00, 0x00, 0x20, 0x01, 0x01]);
 /// Blob types, keybox-defs.h.
 const OPENPGP: u8 = 2;
 const X509: u8 = 3;
-
-/// Packet types, RFC 9580 5.
-const PUBLIC_KEY: u8 = 6;
-const PUBLIC_SUBKEY: u8 = 14;
 
 /// Maximum number of user ids kept for one key.
 const MAX_USERS: usize = 16;
@@ -104,18 +101,13 @@ fn keys(packets: &[u8]) -> Result<Vec<Material>, Malformed> {
         at = packet.end;
         match packet.kind {
             PUBLIC_KEY | PUBLIC_SUBKEY => {
-                let Ok(key) = openpgp::public_key(packet.body) else { continue };
-                let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, Range::default());
-                material.identity = Some(match key.public {
-                    Some(public) => Identity::public(public),
-                    None => Identity::Opaque(key.digest),
-                });
-                material.pgp_fingerprint = Some(key.fingerprint);
+                let is_subkey = packet.kind == PUBLIC_SUBKEY;
+                let Ok(key) = openpgp::public_key(packet.body, is_subkey, ABOUT.id) else { continue };
+                let mut material = key.material;
                 material.container = Some("keybox");
-                material.remarks.extend((packet.kind == PUBLIC_SUBKEY).then_some(Remark::Subkey));
                 keys.push(material);
             }
-            openpgp::USER_ID if users.len() < MAX_USERS => users.push(Label::new("user id", packet.body)),
+            USER_ID if users.len() < MAX_USERS => users.push(Label::new("user id", packet.body)),
             _ => {}
         }
     }
@@ -128,6 +120,7 @@ fn keys(packets: &[u8]) -> Result<Vec<Material>, Malformed> {
 #[cfg(test)]
 mod tests {
     use keyradius_core::blob::Origin;
+    use keyradius_core::material::Remark;
 
     use super::*;
 

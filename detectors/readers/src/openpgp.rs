@@ -1,11 +1,13 @@
-//! OpenPGP packets (RFC 9580, RFC 4880), as far as secret keys need them: framing, the public part of a key and its
+//! OpenPGP packets (RFC 9580, RFC 4880), as far as keys need them: framing, the public part of a key and its
 //! fingerprint, the protection of the secret part. `format/openpgp/signature.rs` reads signatures.
 
 mod numbers;
 
+use std::ops::Range;
+
 use keyradius_core::error::Malformed;
 use keyradius_core::hex::hex;
-use keyradius_core::material::{Protection, ProtectionState, PublicHalf, Remark};
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection, ProtectionState, PublicHalf, Remark};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -18,6 +20,10 @@ use numbers::{Numbers, fits, half, is_known, numbers};
 pub const SIGNATURE: u8 = 2;
 /// Packet tag of a secret key (RFC 9580 5.5.1.3).
 pub const SECRET_KEY: u8 = 5;
+/// Packet tag of a public key (RFC 9580 5.5.1.1).
+pub const PUBLIC_KEY: u8 = 6;
+/// Packet tag of a public subkey (RFC 9580 5.5.1.2).
+pub const PUBLIC_SUBKEY: u8 = 14;
 /// Packet tag of a secret subkey (RFC 9580 5.5.1.4).
 pub const SECRET_SUBKEY: u8 = 7;
 /// Packet tag of a user id (RFC 9580 5.11).
@@ -223,22 +229,28 @@ pub fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
 /// A parsed public key packet.
 #[derive(Debug)]
 pub struct PublicOnly {
-    /// Lower-case hex.
-    pub fingerprint: String,
-    /// `None` for ElGamal and curves without a SubjectPublicKeyInfo.
-    pub public: Option<PublicHalf>,
-    /// SHA-256 of the packet body: the identity of keys without any other.
-    pub digest: [u8; 32],
+    /// The key, with its fingerprint. User ids and key flags follow in other packets.
+    pub material: Material,
+    /// Seconds since 1970.
+    pub created: u32,
+    /// Whether the standards define its algorithm.
+    pub known: bool,
 }
 
-/// Reads the whole body of a public key packet (RFC 9580 5.5.2).
-pub fn public_key(body: &[u8]) -> Result<PublicOnly, Malformed> {
-    let Parts { version, numbers, public, secret, .. } = parts(body)?;
+/// Reads the whole body of a public key packet (RFC 9580 5.5.2), found by the detector `format`.
+pub fn public_key(body: &[u8], is_subkey: bool, format: &'static str) -> Result<PublicOnly, Malformed> {
+    let Parts { version, created, numbers, public, secret } = parts(body)?;
     if !secret.is_empty() {
         return Err(Malformed::new("bytes after a public key", public.len()));
     }
-    let fingerprint = fingerprint(version, public, &numbers);
-    Ok(PublicOnly { fingerprint, public: half(&numbers), digest: Sha256::digest(public).into() })
+    let mut material = Material::new(Kind::PublicKey, format, Encoding::Binary, Range::default());
+    material.identity = Some(match half(&numbers) {
+        Some(half) => Identity::public(half),
+        None => Identity::Opaque(Sha256::digest(public).into()),
+    });
+    material.pgp_fingerprint = Some(fingerprint(version, public, &numbers));
+    material.remarks.extend(is_subkey.then_some(Remark::Subkey));
+    Ok(PublicOnly { material, created, known: !matches!(numbers, Numbers::Unknown) })
 }
 
 /// The fingerprint (RFC 9580 5.5.4).

@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::digest::Tap;
 use super::name;
 use super::special::Special;
 use super::storage::{self, StorageReader};
@@ -255,8 +256,15 @@ impl Visitor<'_> {
                     });
                     claimed.get() != Claim::None
                 };
-                let mut skip = |at| pass_hole(&file, at);
-                if !self.windows.feed_file(&mut &*file, &mut skip, &origin, self.to, &claim) {
+                let tap = Tap::new(&*file, self.to.run);
+                let mut skip = |at| {
+                    let zeros = pass_hole(&file, at);
+                    tap.zeros(zeros);
+                    zeros
+                };
+                let is_claimed = self.windows.feed_file(&mut &tap, &mut skip, &origin, self.to, &claim);
+                tap.end_file(&origin.path, &file, self.to.run);
+                if !is_claimed {
                     self.to.sink.carve(&origin, &any_place);
                     return;
                 }

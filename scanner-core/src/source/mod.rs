@@ -1,5 +1,6 @@
 //! The sources of bytes.
 
+pub mod digest;
 pub mod fs;
 pub mod name;
 pub mod special;

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::digest::Tap;
 use super::stream::Windows;
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
@@ -33,7 +34,11 @@ impl Source for Stdin {
             }
         }
         #[cfg(not(unix))]
-        Windows::default().feed(&mut io::stdin().lock(), &origin, to);
+        {
+            let tap = Tap::new(io::stdin().lock(), to.run);
+            Windows::default().feed(&mut &tap, &origin, to);
+            tap.end(&origin.path, to.run);
+        }
         Ok(())
     }
 }
@@ -93,7 +98,9 @@ fn stream(file: File, origin: &Origin, to: Feed<'_>) {
     let most = if is_device(&file) { DEVICE.min(to.run.limits().max_bytes) } else { u64::MAX };
     let mut input =
         Patient { file, run: to.run, left: most, until: Instant::now() + to.run.limits().max_unpack_time, over: None };
-    let (_, fault) = Windows::default().feed_part(&mut input, origin, to);
+    let tap = Tap::new(&mut input, to.run);
+    let (_, fault) = Windows::default().feed_part(&mut &tap, origin, to);
+    tap.end(&origin.path, to.run);
     let read = most - input.left;
     let gap = |reason, detail| to.run.gap(Gap::new(origin.clone(), reason, detail));
     match (input.over, fault) {

@@ -1,11 +1,13 @@
-//! Finds the start of an OpenPGP secret key from an anchor inside it.
+//! Finds the start of an OpenPGP key from an anchor inside it.
 //!
 //! The first bytes of a packet are too common to search for. Rarer bytes follow: the exponent of nearly every RSA key,
 //! as an OpenPGP number, and the OID of Ed25519. From there, version, time and algorithm lead back to the header, whose
 //! length field must match.
 
 use keyradius_core::seam::Anchor;
-use keyradius_readers::openpgp::{self, SECRET_KEY};
+use keyradius_readers::openpgp;
+
+use super::is_primary;
 
 /// 65537 as a multiprecision integer of 17 bits.
 pub(crate) const EXPONENT: Anchor = Anchor::anywhere(&[0x00, 0x11, 0x01, 0x00, 0x01]);
@@ -18,8 +20,8 @@ const MODULI: [usize; 6] = [128, 192, 256, 384, 512, 1024];
 /// Size of version, time and algorithm of a version 4 key, in bytes (RFC 9580 5.5.2).
 const HEAD: usize = 6;
 
-/// Finds the start of the version 4 secret key packet that contains an anchor.
-pub(crate) fn secret_key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Option<usize> {
+/// Finds the start of the version 4 packet of a primary key, secret or public, that contains an anchor.
+pub(crate) fn key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Option<usize> {
     let (numbers, algorithms): (usize, &[u8]) = if anchor == EXPONENT {
         let modulus = MODULI.into_iter().find_map(|len| {
             let start = at.checked_sub(len + 2)?;
@@ -40,11 +42,11 @@ pub(crate) fn secret_key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Opti
     (2..=6).find_map(|header| {
         let start = body.checked_sub(header)?;
         let packet = openpgp::packet(bytes, start).ok()?;
-        (packet.kind == SECRET_KEY && packet.end - packet.body.len() == body).then_some(start)
+        (is_primary(packet.kind) && packet.end - packet.body.len() == body).then_some(start)
     })
 }
 
-/// Whether [`secret_key_before`] finds the secret key packet with this body: an anchor is in the right place.
+/// Whether [`key_before`] finds the key packet with this body: an anchor is in the right place.
 pub(crate) fn has_anchor(body: &[u8]) -> bool {
     let Some((head, numbers)) = body.split_at_checked(HEAD) else { return false };
     match (head.first(), head.last()) {
@@ -97,13 +99,15 @@ mod tests {
             for header in headers {
                 let bytes = [&[0x55; 9][..], &header, body].concat();
                 let at = memchr::memmem::find(&bytes, anchor.bytes).unwrap();
-                assert_eq!(secret_key_before(&bytes, anchor, at), Some(9), "{header:02x?}");
+                assert_eq!(key_before(&bytes, anchor, at), Some(9), "{header:02x?}");
                 assert!(has_anchor(body), "{header:02x?}");
-                // A public key, and a wrong length.
-                let public = [&[0x55; 9][..], &[0x99, len[2], len[3]], body].concat();
-                let at = memchr::memmem::find(&public, anchor.bytes).unwrap();
-                assert_eq!(secret_key_before(&public, anchor, at), None);
-                assert_eq!(secret_key_before(body, anchor, at - 12), None);
+                // A public key, a secret subkey, and a wrong length.
+                for (tag, found) in [(0x99, Some(9)), (0x9d, None)] {
+                    let other = [&[0x55; 9][..], &[tag, len[2], len[3]], body].concat();
+                    let at = memchr::memmem::find(&other, anchor.bytes).unwrap();
+                    assert_eq!(key_before(&other, anchor, at), found);
+                }
+                assert_eq!(key_before(body, anchor, at - 12), None);
             }
         }
     }

@@ -1,10 +1,12 @@
-//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, binary keys and keyrings at the start of
-//! a file, and the usual kinds of binary keys at any offset.
+//! OpenPGP keys (RFC 9580, RFC 4880), secret and public: armored blocks, binary keys and keyrings at the start of a file,
+//! and the usual kinds of binary keys at any offset.
 //!
 //! Every secret key and subkey packet is judged separately: in one export the primary key can be a stub while the
 //! subkeys are usable, or the reverse. Fingerprint, user ids and key flags are readable without a passphrase, so an
 //! encrypted key has the same identity as a plaintext key. A packet counts only if version, time, algorithm and every
 //! number parse; the secret numbers of a plaintext key also have a checksum, and are proven by arithmetic.
+//!
+//! A public key (of a certificate, RFC 9580 10.1) has the same identity as its secret key, so it joins it.
 
 mod locate;
 mod open;
@@ -19,7 +21,9 @@ use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
 };
 use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
-use keyradius_readers::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
+use keyradius_readers::openpgp::{
+    self, PUBLIC_KEY, PUBLIC_SUBKEY, PublicOnly, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ID,
+};
 use keyradius_readers::{armor, carrier};
 
 /// Detects OpenPGP secret keys.
@@ -28,11 +32,12 @@ pub(crate) struct OpenPgp;
 
 static ABOUT: About = About {
     id: "openpgp",
-    title: "OpenPGP secret key",
+    title: "OpenPGP key",
     detects: "Secret key and subkey packets, versions 2 to 6, in armor and in binary files that begin with one \
               (exports, secring.gpg), and version 4 keys of RSA with the usual exponent and of Ed25519 at any offset: \
               each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on smart \
-              cards are reported as such. Verified when the arithmetic fits.",
+              cards are reported as such. Verified when the arithmetic fits. Public keys and subkeys (certificates, \
+              keyrings) in the same places, which join their secret keys and are what a hunt finds.",
     blind_to: "Other binary keys that are not at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
                Signatures are read for their key flags and not verified. Partial packet lengths of keys.",
     respond: "If only a subkey leaked, revoke that subkey and keep the primary key. If the primary key leaked, \
@@ -46,8 +51,8 @@ impl Detector for OpenPgp {
         &ABOUT
     }
 
-    /// Secret key packets with one, two and four length octets in the old framing, and in the new one; and rare bytes
-    /// inside secret keys.
+    /// Key packets with one, two and four length octets in the old framing, and in the new one; and rare bytes inside
+    /// keys.
     fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 66] = [
             armor::ANCHOR,
@@ -57,7 +62,7 @@ impl Detector for OpenPgp {
             Anchor::at_start(&[0x95]),
             Anchor::at_start(&[0x96]),
             Anchor::at_start(&[0xc5]),
-            // A public key or a marker: a secret key may follow.
+            // A public key, and a marker: a key may follow.
             Anchor::at_start(&[0x98]),
             Anchor::at_start(&[0x99]),
             Anchor::at_start(&[0x9a]),
@@ -139,13 +144,13 @@ impl Detector for OpenPgp {
         let start = if hit.anchor.at_start {
             0
         } else {
-            let Some(start) = locate::secret_key_before(blob.bytes, hit.anchor, hit.at) else { return Ok(()) };
+            let Some(start) = locate::key_before(blob.bytes, hit.anchor, hit.at) else { return Ok(()) };
             start
         };
         let bytes = blob.bytes.get(start..).unwrap_or_default();
         if hit.anchor.at_start {
-            first_secret(bytes)?;
-        } else if !is_secret(&openpgp::packet(bytes, 0)?, bytes)? {
+            first_key(bytes)?;
+        } else if !is_key(&openpgp::packet(bytes, 0)?, bytes)? {
             return Err(Malformed::new("time, algorithms and a packet after the key", start));
         }
         let (keys, end) = read(bytes, hit.anchor.at_start)?;
@@ -161,40 +166,53 @@ impl Detector for OpenPgp {
     }
 }
 
-/// Whether a label may precede secret keys: GnuPG imports them from a block with any of its labels, even that of public
-/// keys (g10/armor.c).
+/// Whether a label may precede keys: GnuPG imports secret keys from a block with any of its labels (g10/armor.c).
 fn is_wanted(label: &str) -> bool {
     label.starts_with("PGP ")
 }
 
-/// Reads up to the first secret key of a file that begins with keyring packets. An unreadable key does not hide those
-/// after it.
-fn first_secret(bytes: &[u8]) -> Result<(), Malformed> {
+/// Whether a packet is a primary key, secret or public.
+const fn is_primary(kind: u8) -> bool {
+    matches!(kind, SECRET_KEY | PUBLIC_KEY)
+}
+
+/// Reads up to the first key of a file that begins with keyring packets. An unreadable key does not hide those after it.
+fn first_key(bytes: &[u8]) -> Result<(), Malformed> {
     let mut at = 0;
     loop {
         let packet = openpgp::packet(bytes, at)?;
-        match packet.kind {
-            SECRET_KEY | SECRET_SUBKEY if is_secret(&packet, bytes).unwrap_or(false) => return Ok(()),
-            _ => at = packet.end,
+        if is_key(&packet, bytes).unwrap_or(false) {
+            return Ok(());
         }
+        at = packet.end;
     }
-}
-
-/// Whether a packet is a plausible secret key.
-fn is_secret(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> Result<bool, Malformed> {
-    Ok(is_believable(&openpgp::secret_key(packet.body)?, bytes, packet.end))
 }
 
 /// Plausible creation times of a binary key: 1991-01-01, before which there was no PGP, to 2100-01-01.
 const TIMES: Range<u32> = 662_688_000..4_102_444_800;
 
-/// Whether a file without armor begins with a key. One octet of framing proves little. So a key that its own numbers do
-/// not prove must have known algorithms and a plausible time, and the end of the file or another packet must follow.
-fn is_believable(key: &SecretKey, bytes: &[u8], end: usize) -> bool {
-    // Signature, subkey, trust, user id, user attribute.
-    let followed =
-        end == bytes.len() || openpgp::packet(bytes, end).is_ok_and(|next| matches!(next.kind, 2 | 7 | 12 | 13 | 17));
-    key.verified || (key.known && followed && TIMES.contains(&key.created))
+/// Whether a packet is a plausible key. One octet of framing proves little. So a key that its own numbers do not prove
+/// must have known algorithms and a plausible time, and the end of the file or another packet must follow.
+fn is_key(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> Result<bool, Malformed> {
+    let (verified, known, created) = match packet.kind {
+        SECRET_KEY | SECRET_SUBKEY => {
+            let key = openpgp::secret_key(packet.body)?;
+            (key.verified, key.known, key.created)
+        }
+        PUBLIC_KEY | PUBLIC_SUBKEY => {
+            let key = public_key(packet.kind, packet.body)?;
+            (false, key.known, key.created)
+        }
+        _ => return Ok(false),
+    };
+    // Signature, keys, trust, user id, user attribute.
+    let is_followed = packet.end == bytes.len()
+        || openpgp::packet(bytes, packet.end).is_ok_and(|next| matches!(next.kind, 2 | 6 | 7 | 12 | 13 | 14 | 17));
+    Ok(verified || (known && is_followed && TIMES.contains(&created)))
+}
+
+fn public_key(kind: u8, body: &[u8]) -> Result<PublicOnly, Malformed> {
+    openpgp::public_key(body, kind == PUBLIC_SUBKEY, ABOUT.id)
 }
 
 /// Maximum number of user ids kept for one key.
@@ -245,9 +263,7 @@ const fn is_assigned(kind: u8) -> bool {
 
 /// Whether an anchor leads to this packet and it is then accepted as a key.
 fn is_found_alone(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> bool {
-    packet.kind == SECRET_KEY
-        && locate::has_anchor(packet.body)
-        && openpgp::secret_key(packet.body).is_ok_and(|key| is_believable(&key, bytes, packet.end))
+    is_primary(packet.kind) && locate::has_anchor(packet.body) && is_key(packet, bytes).unwrap_or(false)
 }
 
 /// Whether a password would open the key.
@@ -284,26 +300,39 @@ impl Ring {
             SECRET_SUBKEY => self.key(kind, body, &[Remark::Subkey]),
             USER_ID if self.users.len() < MAX_USERS => self.users.push(Label::new("user id", body)),
             SIGNATURE => self.signature(body),
-            // A public key: the user ids after it are its own.
-            6 => {
+            PUBLIC_KEY => {
                 self.close();
-                self.skipping = true;
+                self.public(kind, body);
             }
-            14 => self.skipping = true,
+            PUBLIC_SUBKEY => self.public(kind, body),
             // GnuPG imports keys after packets of any kind, known to it or not.
             _ => {}
         }
     }
 
+    fn public(&mut self, kind: u8, body: &[u8]) {
+        match public_key(kind, body) {
+            Ok(key) => self.add(key.material),
+            Err(error) => self.skip(error),
+        }
+    }
+
     /// An unreadable key does not affect the others: a usable subkey may follow a primary key of an unknown kind.
+    fn skip(&mut self, error: Malformed) {
+        self.error = self.error.or(Some(error));
+        self.skipping = true;
+    }
+
+    fn add(&mut self, key: Material) {
+        self.keys.push(key);
+        self.stated = 0;
+        self.skipping = false;
+    }
+
     fn key(&mut self, kind: u8, body: &[u8], remarks: &[Remark]) {
         let key = match openpgp::secret_key(body) {
             Ok(key) => key,
-            Err(error) => {
-                self.error = self.error.or(Some(error));
-                self.skipping = true;
-                return;
-            }
+            Err(error) => return self.skip(error),
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, Range::default());
         material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
@@ -319,9 +348,7 @@ impl Ring {
         });
         material.pgp_fingerprint = Some(key.fingerprint);
         material.remarks = [remarks, &key.remarks].concat();
-        self.keys.push(material);
-        self.stated = 0;
-        self.skipping = false;
+        self.add(material);
     }
 
     /// Takes key flags from the newest certification or binding of the last key, and revocations as remarks.

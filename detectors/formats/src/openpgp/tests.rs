@@ -242,3 +242,50 @@ fn any_byte_may_be_wrong() {
         }
     }
 }
+
+/// The packet of the public half of `key`, and of a subkey.
+fn public(kind: u8) -> Vec<u8> {
+    packet(kind, &key(&[]))
+}
+
+#[test]
+fn public_keys_join_their_secret_keys() {
+    let secret = &inspect(&packet(SECRET_KEY, &plain())).unwrap()[0];
+    let user = packet(USER_ID, b"Build <build@example.org>");
+    let bytes = [public(PUBLIC_KEY), flags(0x13, 1, 2), user, public(PUBLIC_SUBKEY), flags(0x18, 1, 4)].concat();
+    for found in [inspect(&bytes), inspect_at(&armored("PUBLIC", &bytes), armor::ANCHOR)] {
+        let found = found.unwrap();
+        assert_eq!(found.len(), 2);
+        for public in &found {
+            assert_eq!((public.kind, &public.identity), (Kind::PublicKey, &secret.identity));
+            assert_eq!((&public.pgp_fingerprint, public.labels.len()), (&secret.pgp_fingerprint, 1));
+            assert!(public.protection.is_none() && public.locked.is_none());
+        }
+        assert!(found[0].uses.unwrap().sign && !found[1].uses.unwrap().sign, "each has the flags of its own signature");
+        assert_eq!((&*found[0].remarks, &*found[1].remarks), (&[][..], &[Remark::Subkey][..]));
+    }
+}
+
+#[test]
+fn a_public_key_hides_no_secret_key() {
+    let both = [public(PUBLIC_KEY), packet(SECRET_KEY, &plain())].concat();
+    let kinds = |bytes: &[u8]| inspect(bytes).unwrap().iter().map(|found| found.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(&both), [Kind::PublicKey, Kind::PrivateKey]);
+    let reverse = [packet(SECRET_KEY, &plain()), public(PUBLIC_KEY)].concat();
+    assert_eq!(kinds(&reverse), [Kind::PrivateKey, Kind::PublicKey]);
+}
+
+#[test]
+fn a_public_key_in_the_middle_needs_a_packet_behind_it() {
+    let amid = |bytes: &[u8]| {
+        let bytes = [&[0x55; 9][..], bytes].concat();
+        let at = memchr::memmem::find(&bytes, locate::ED25519.bytes).unwrap();
+        ask::at(&OpenPgp, "x", &bytes, (locate::ED25519, at))
+    };
+    let found = amid(&[public(PUBLIC_KEY), packet(USER_ID, b"me"), vec![0; 9]].concat()).unwrap();
+    assert_eq!((found.len(), found[0].span.start), (1, 9));
+    assert!(amid(&[public(PUBLIC_KEY), vec![0; 9]].concat()).is_err());
+    let mut old = public(PUBLIC_KEY);
+    old[7..11].fill(0);
+    assert!(amid(&old).is_err(), "made in 1970");
+}
