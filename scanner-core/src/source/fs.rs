@@ -13,11 +13,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::digest::Tap;
 use super::name;
 use super::special::Special;
 use super::storage::{self, StorageReader};
 use super::stream::{CORE, Windows};
+use super::tap::Tap;
 use super::walk::{self, Entry};
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};

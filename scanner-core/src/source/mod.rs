@@ -6,4 +6,5 @@ pub mod name;
 pub mod special;
 pub mod storage;
 pub mod stream;
+mod tap;
 mod walk;

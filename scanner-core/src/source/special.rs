@@ -8,8 +8,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::digest::Tap;
 use super::stream::Windows;
+use super::tap::Tap;
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::run::Run;
