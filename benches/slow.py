@@ -11,7 +11,7 @@ SOURCES, repeated: the anchors of detectors are among them. Prints those that ne
 --examples repeats every example of the rules (TOML) below RULES, up to 0.45 and 0.9 MB, and prints
 those whose ratio is above 3.
 """
-import argparse, base64, glob, hashlib, itertools, json, lzma, math, os, random, re, resource, shutil, struct, subprocess, sys, tempfile, tomllib
+import argparse, base64, glob, hashlib, itertools, json, lzma, math, os, random, re, resource, shutil, struct, subprocess, sys, tempfile, tomllib, zlib
 
 from memory import der, ed25519, pem
 
@@ -146,6 +146,13 @@ def openpgp(seed, secret):
     return bytes([0xc5 if secret else 0xc6, len(body)]) + body + bytes([0xcd, len(user)]) + user
 
 
+def openpgp_rsa(seed):
+    """A packet of an RSA public key of version 4 with 1,024 bits, with a user id."""
+    body = b"\4" + struct.pack(">I", 1_600_000_000 + seed) + b"\1\4\0" + odd(1024, seed).to_bytes(128, "big")
+    body += b"\0\x11\1\0\1"
+    return b"\x99" + struct.pack(">H", len(body)) + body + b"\xcd\4user"
+
+
 def armor(kind, body):
     lines = base64.encodebytes(body)
     return b"-----BEGIN PGP %s KEY BLOCK-----\n\n" % kind + lines + b"-----END PGP %s KEY BLOCK-----\n" % kind
@@ -262,6 +269,10 @@ def bodies_in_bodies():
         yield b" " * (i % 100) + b"def a%d():\n" % i
 
 
+# A line of `openssl asn1parse`, and a number of P-256 in base64url.
+ASN1 = b"    4:d=1  hl=4 l= 129 prim: INTEGER           :" + b"C0FFEE42" * 32 + b"\n"
+NUMBER = base64.urlsafe_b64encode(hashlib.sha256(b"number").digest()).rstrip(b"=")
+
 INPUTS = {
     "ed25519-private-pem": each(lambda i: pem(ed25519(i))),
     "ed25519-private-der": each(ed25519),
@@ -285,6 +296,20 @@ INPUTS = {
     "openpgp-public": each(lambda i: armor(b"PUBLIC", openpgp(i, False))),
     "openpgp-private": each(lambda i: armor(b"PRIVATE", openpgp(i, True))),
     "openpgp-private-binary": each(lambda i: openpgp(i, True)),
+    "openpgp-public-binary": each(lambda i: openpgp(i, False)),
+    "openpgp-public-rsa-binary": each(openpgp_rsa),
+    "openpgp-public-rsa-amid": after(b"\0" * 64, openpgp_rsa(1)),
+    "openpgp-public-subkeys": after(openpgp(1, False), openpgp(2, False).replace(b"\xc6", b"\xce", 1)),
+    "asn1parse-values": after(b"    0:d=0  hl=4 l=9999 cons: SEQUENCE          \n", ASN1),
+    "asn1parse-without-start": rounds(ASN1),
+    "jwk-xml": rounds(b"<kty>EC</kty><crv>P-256</crv><x>%s</x><d>%s</d>\n" % (NUMBER, NUMBER)),
+    "kty-far-from-numbers": rounds(b"setKty(RSA) " + NUMBER + b"\n"),
+    "csv-of-jwk": rounds(b"kty,crv,x,d\nEC,P-256," + NUMBER + b"," + NUMBER + b"\n"),
+    "ti-txt": after(b"@8000\n", b"30 82 04 BD 02 01 00 30 0D 06 09 2A 86 48 86 F7\n"),
+    "ti-txt-addresses": rounds(b"@8000\n30 82 04 BD\n"),
+    "zlib-streams": rounds(zlib.compress(b"a text of a package, again and again")),
+    "deflate-after-deflate": rounds(zlib.compress(b"a text of a package, again and again", 9)[2:-4]),
+    "lz4-lengths": after(struct.pack("<I", 64 << 20) + b"\x1fa\1\0", b"\xff"),
     "jwk-set": jwk_set,
     "jwk-set-symmetric": private_jwk_set,
     "kty": rounds(b'{"kty":'),

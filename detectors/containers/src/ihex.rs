@@ -1,8 +1,8 @@
 //! Firmware as text: Intel HEX, Motorola S-records, TI-TXT.
 //!
 //! Every record of the first two has a checksum, so no other text matches. TI-TXT has addresses after `@`, and lines of
-//! pairs of digits. Records with consecutive addresses become one blob: a key is
-//! found as in the flash memory itself. A damaged record ends its blob.
+//! pairs of digits. Records with consecutive addresses become one blob: a key is found as in the flash memory itself. A
+//! damaged record ends its blob.
 
 use std::ops::ControlFlow;
 
@@ -22,7 +22,8 @@ static ABOUT: About = About {
     id: "ihex",
     title: "Intel HEX, S-records, TI-TXT",
     detects: "Files that begin with an Intel HEX record (`:10...`) or a Motorola S-record (`S0...`) with a valid \
-              checksum, or with an address of TI-TXT or of a Verilog memory (`@8000`) and a line of bytes. Data at consecutive addresses is scanned like one file.",
+              checksum, or with an address of TI-TXT or of a Verilog memory (`@8000`) and a line of bytes. Data at \
+              consecutive addresses is scanned like one file.",
     blind_to: "Records that do not begin a file. Records out of address order are not joined. In files above 5 MiB, \
                which are read in windows: everything after the first window.",
     respond: "Whoever has the firmware has the key: treat it as published, and replace it in every device that trusts it.",

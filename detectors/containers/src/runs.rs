@@ -40,15 +40,16 @@ pub(crate) struct Runs;
 static ABOUT: About = About {
     id: "runs",
     title: "encodings in encodings",
-    detects: "In the middle of text: zlib, deflate, Brotli, compress and lzip in base64; base64, text, zlib, gzip, bzip2, xz, Zstandard, LZ4 and archives \
-              in hexadecimal; hexadecimal and other text in base64; base32; Ascii85 between <~ and ~>; \
-              base85 of RFC 1924 and Z85; uuencode; yEnc near the start of a file; binary files in patches of git; \
+    detects: "In the middle of text: zlib, deflate, Brotli, compress and lzip in base64; base64, text, zlib, gzip, \
+              bzip2, xz, Zstandard, LZ4 and archives in hexadecimal; hexadecimal and other text in base64; base32; \
+              Ascii85 between <~ and ~>; base85 of RFC 1924 and Z85; uuencode; yEnc near the start of a file; binary files in patches of git; \
               text of which every byte is escaped; lists of numbers in any language, each with the same text around \
               it and perhaps a counter, whose bytes begin like a key or text; dumps of words, decimal and octal \
               numbers and characters (od, xxd -e, gdb, U-Boot); the output of openssl asn1parse; JSON Web Keys as XML, \
               CSV, fields of Go, setters and variables.",
-    blind_to: "Runs of fewer than 96 digits, lines of fewer than 60, and some runs of fewer than 216. Ascii85 without its marks, base85 on several lines. One in ten \
-               JSON Web Keys on an elliptic curve in notations that no other reader knows, beyond the first 2 KiB of a file. In a git history, objects that contain no key in a \
+    blind_to: "Runs of fewer than 96 digits, lines of fewer than 60, and some runs of fewer than 216. Ascii85 without its \
+               marks, base85 on several lines. One in ten JSON Web Keys on an elliptic curve in notations that no other \
+               reader knows, beyond the first 2 KiB of a file. In a git history, objects that contain no key in a \
                simpler encoding.",
     respond: "Encodings hide nothing. Treat the contents as plain text.",
     references: &["RFC 4648", "RFC 1950", "POSIX uuencode", "yEnc 1.3", "git, base85.c"],
@@ -232,9 +233,7 @@ impl Unwrapper for Runs {
                         match Kind::of(bytes, &run, tried_streams < MOST_TRIED) {
                             Some(_) => places.push(run.start),
                             None if asn1::is_value(bytes, run.start) => {
-                                let dump = asn1::around(bytes, run.start, dumped);
-                                dumped = dump.as_ref().map_or(run.start, |dump| dump.end);
-                                places.extend(dump.map(|dump| dump.start));
+                                places.extend(asn1::begin(bytes, run.start, &mut dumped));
                             }
                             None => tried_streams += usize::from(run.len() >= DEFLATED),
                         }

@@ -21,7 +21,8 @@ static ABOUT: About = About {
     id: "zlib",
     title: "zlib stream",
     detects: "zlib streams that are a file, a value of a database, or a member of an archive, alone or after a length of \
-              four bytes, and more of them behind the first (packages of R); files of an ostree archive. The contents are scanned like a file.",
+              four bytes, and more of them behind the first (packages of R); files of an ostree archive. The contents \
+              are scanned like a file.",
     blind_to: "Streams in the middle of other bytes, unless the format around them is read. Streams with a preset \
                dictionary.",
     respond: "Treat the contents as plain text.",
@@ -127,7 +128,7 @@ struct Streams<'r> {
 
 enum Now<'r> {
     Stream(Box<ZlibDecoder<Ahead<'r>>>),
-    /// What is no stream follows.
+    /// Something else follows.
     Behind(Ahead<'r>),
     Over,
 }

@@ -280,6 +280,8 @@ impl Worker {
             let end = found.iter().map(|material| material.span.end).max().unwrap_or(seen.at);
             let known = Known::of(&found);
             let mut new = false;
+            // All keys of a keyring have one span.
+            let mut marked: Option<(Range<usize>, Option<Mark>)> = None;
             for mut material in found {
                 if covers.say(&material, seen.at) {
                     continue;
@@ -292,7 +294,11 @@ impl Worker {
                 }
                 new = true;
                 let line = around.line.unwrap_or_else(|| lines.at(blob, material.span.start));
-                let mark = around.mark(blob.bytes, &material.span);
+                let mark = match &marked {
+                    Some((span, mark)) if *span == material.span => mark.clone(),
+                    _ => around.mark(blob.bytes, &material.span),
+                };
+                marked = Some((material.span.clone(), mark.clone()));
                 if let Some(locked) = &mut material.locked {
                     lock(&session.locked).keep(locked);
                 }

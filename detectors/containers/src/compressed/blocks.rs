@@ -1,6 +1,6 @@
 //! Bare blocks, as several formats have them, of literals and copies of what came before: Snappy, LZ4, LZF.
 //!
-//! Sources: snappy, format_description.txt; lz4_Block_format.md; LibLZF, lzf_d.c (what its encoder writes).
+//! Sources: snappy, format_description.txt; LibLZF, lzf_d.c (what its encoder writes).
 
 /// Decompresses a bare block: its length, then literals and copies. `None` if it is damaged, or longer than `most`.
 pub(crate) fn block(mut bytes: &[u8], most: usize) -> Option<Vec<u8>> {
@@ -38,40 +38,10 @@ pub(crate) fn block(mut bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     (out.len() == length).then_some(out)
 }
 
-/// Decompresses a bare block of LZ4, which ends with literals. `None` if it is damaged, or longer than `most`.
-pub(crate) fn lz4(mut bytes: &[u8], most: usize) -> Option<Vec<u8>> {
-    /// A length that goes on while its bytes are 255.
-    fn more(length: usize, bytes: &mut &[u8]) -> Option<usize> {
-        let mut length = length;
-        if length == 15 {
-            loop {
-                let (next, rest) = bytes.split_first()?;
-                *bytes = rest;
-                length = length.checked_add(usize::from(*next))?;
-                if *next != 255 {
-                    break;
-                }
-            }
-        }
-        Some(length)
-    }
-    let mut out = Vec::new();
-    loop {
-        let (token, rest) = bytes.split_first()?;
-        bytes = rest;
-        let count = more(usize::from(token >> 4), &mut bytes)?;
-        let (literal, rest) = bytes.split_at_checked(count)?;
-        if out.len().checked_add(count)? > most {
-            return None;
-        }
-        out.extend_from_slice(literal);
-        let Some((distance, rest)) = rest.split_first_chunk::<2>() else {
-            return rest.is_empty().then_some(out);
-        };
-        bytes = rest;
-        let count = more(usize::from(token & 15), &mut bytes)?.checked_add(4)?;
-        copy(&mut out, usize::from(u16::from_le_bytes(*distance)), count, most)?;
-    }
+/// Decompresses a bare block of LZ4. `None` if it is damaged, or longer than `most`.
+pub(crate) fn lz4(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+    // A byte adds at most 255 to a length.
+    lz4_flex::block::decompress(bytes, most.min(bytes.len().saturating_mul(255))).ok()
 }
 
 /// Decompresses a bare block of LZF. `None` if it is damaged, or longer than `most`.

@@ -116,15 +116,14 @@ pub(super) fn open(bytes: &Cursor, sections: &[Packed], inside: &mut dyn Inside)
             ZLIB => inside.member(member, &mut ZlibDecoder::new(content)),
             ZSTD => {
                 inside.holds((1 << WINDOW_LOG) + BESIDE)?;
-                match zstd::stream::read::Decoder::with_buffer(content) {
-                    Ok(mut decoder) => {
-                        let _ = decoder.window_log_max(WINDOW_LOG);
-                        let flow = inside.member(member, &mut decoder as &mut dyn Read);
-                        inside.holds(0)?;
-                        flow
-                    }
-                    Err(_) => ControlFlow::Continue(()),
-                }
+                let Ok(mut decoder) = zstd::stream::read::Decoder::with_buffer(content) else {
+                    inside.unread(member, Reason::Damaged, "a section compressed by Zstandard");
+                    continue;
+                };
+                let _ = decoder.window_log_max(WINDOW_LOG);
+                let flow = inside.member(member, &mut decoder as &mut dyn Read);
+                inside.holds(0)?;
+                flow
             }
             _ => {
                 inside.unread(member, Reason::Unsupported, "a section with an unknown compression");

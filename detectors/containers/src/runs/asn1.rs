@@ -109,8 +109,15 @@ fn line_from(bytes: &[u8], start: usize) -> Option<&[u8]> {
     rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
 }
 
+/// The start of the dump around the value at a place, if it is a new one: `done` is the end of the dumps so far.
+pub(super) fn begin(bytes: &[u8], at: usize, done: &mut usize) -> Option<usize> {
+    let dump = (at >= *done).then(|| around(bytes, at, *done)).flatten();
+    *done = dump.as_ref().map_or((*done).max(at + 1), |dump| dump.end);
+    dump.map(|dump| dump.start)
+}
+
 /// The dump around the value at a place, from `from` on.
-pub(super) fn around(bytes: &[u8], at: usize, from: usize) -> Option<Range<usize>> {
+fn around(bytes: &[u8], at: usize, from: usize) -> Option<Range<usize>> {
     let before = |end: usize| {
         let near = end.saturating_sub(LINE).max(from);
         let text = bytes.get(near..end)?;

@@ -28,7 +28,7 @@ pub(super) const HEAD: usize = 2 << 10;
 /// Bytes of output that a text which is rewritten is charged with, because its block is read for each name.
 const PRICE: u64 = 4 << 10;
 
-/// How far around a run the name may be; `None` if it is no number of a key.
+/// How far around a run the name may be; `None` if the run cannot be a number of a key.
 pub(super) fn reach(run: &[u8]) -> Option<usize> {
     let is_short = LENGTHS.contains(&run.len());
     let reach = if is_short { NEAR } else { FAR };
@@ -67,7 +67,7 @@ pub(super) fn beside(bytes: &[u8], run: &Range<usize>, reach: usize, from: usize
     places.extend(behind.into_iter().take(MOST).find(is_one));
 }
 
-/// The members around the name at a place, as JSON; `None` if there is no such name.
+/// Writes the members around the name at a place as JSON; returns `None` if another text is there.
 pub(super) fn decoded(bytes: &[u8], at: usize, budget: &Budget) -> Result<Option<Decoded>, Reason> {
     if !bytes.get(at..at + 3).is_some_and(|name| name.eq_ignore_ascii_case(b"kty")) {
         return Ok(None);

@@ -326,3 +326,13 @@ fn base85_without_marks() {
         assert_eq!(open(document.as_bytes()), [plain.as_slice()], "{document}");
     }
 }
+
+#[test]
+fn a_dump_of_values_is_read_once() {
+    // Without a first line, the dump has no start to find.
+    let line = format!("    4:d=1  hl=4 l= 128 prim: INTEGER           :{}\n", "C0FFEE42".repeat(32));
+    let text = line.repeat(10_000);
+    let origin = Origin::file("x");
+    let window = 4096 + 1;
+    assert!(Runs.places(Blob::whole(text.as_bytes(), &origin)).len() <= text.len() / line.len() / window + 2);
+}

@@ -29,9 +29,9 @@ static ABOUT: About = About {
     detects: "RSA, EC (P-256, P-384, P-521, secp256k1), OKP (Ed25519, Ed448, X25519, X448) and symmetric signing keys \
               of RFC 7517 and RFC 8037, each key of a set separately, with its kid, alg and use. The object may be in \
               JSON, in a JSON string, in YAML, in a literal of a program, or written as assignments or pairs of \
-              HCL, TOML, PHP or Ruby; other notations are found by the reader of encodings in encodings. Asymmetric keys are verified if the \
-              private number gives the public one, the primes give the modulus, or e and d are inverse. Public keys \
-              are reported as such.",
+              HCL, TOML, PHP or Ruby; other notations are found by the reader of encodings in encodings. Asymmetric \
+              keys are verified if the private number gives the public one, the primes give the modulus, or e and d \
+              are inverse. Public keys are reported as such.",
     blind_to: "Symmetric keys for encryption, and symmetric keys that can be guessed. Members in a row of CSV below their \
                names.",
     respond: "Whoever has the key can issue tokens that every relying service accepts. Remove its kid from the \
