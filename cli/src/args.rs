@@ -110,6 +110,9 @@ pub(crate) enum Command {
     /// Find every copy of a key, from any name it goes by
     #[command(after_long_help = hunt::EXAMPLES)]
     Hunt(Box<hunt::HuntArgs>),
+    /// Check an evidence directory that `hunt --evidence` wrote
+    #[command(subcommand)]
+    Evidence(hunt::EvidenceCommand),
     /// Print every name that a key goes by
     #[command(after_long_help = hunt::IDENTIFY_EXAMPLES)]
     Identify(hunt::IdentifyArgs),
@@ -151,6 +154,8 @@ pub(crate) enum SchemaName {
     Diff,
     /// `hunt --format json`
     Hunt,
+    /// `manifest.json` of `hunt --evidence`
+    Evidence,
     /// `identify --format json`
     Identity,
 }

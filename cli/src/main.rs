@@ -88,6 +88,7 @@ fn run(args: Args, guard: Guard) -> Result<Exit, Failure> {
         }
         Command::Report(args) => command::report::run(*args, &surroundings::Surroundings::real()?, guard),
         Command::Hunt(args) => command::hunt::run(*args, &surroundings::Surroundings::real()?, guard),
+        Command::Evidence(command) => command::evidence::run(&command, &surroundings::Surroundings::real()?, guard),
         Command::Identify(args) => command::identify::run(&args, &surroundings::Surroundings::real()?, guard),
         Command::Hook(command) => command::hook::run(&command, guard),
         Command::Explain(args) => command::explain::run(&args, guard),

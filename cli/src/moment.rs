@@ -19,7 +19,8 @@ pub(crate) fn now() -> Timestamp {
     of_system(SystemTime::now())
 }
 
-fn of_system(time: SystemTime) -> Timestamp {
+/// A time of the system, clamped to the range of [`Timestamp`].
+pub(crate) fn of_system(time: SystemTime) -> Timestamp {
     let end = if time < UNIX_EPOCH { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::try_from(time).unwrap_or(end)
 }

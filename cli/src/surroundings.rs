@@ -73,6 +73,22 @@ impl fmt::Debug for Variables {
     }
 }
 
+/// The name of this machine in its network, and its system, release and architecture.
+pub(crate) fn machine() -> (String, String) {
+    let architecture = std::env::consts::ARCH;
+    #[cfg(unix)]
+    {
+        let name = rustix::system::uname();
+        let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+        (text(name.nodename()), format!("{} {} {architecture}", text(name.sysname()), text(name.release())))
+    }
+    #[cfg(not(unix))]
+    {
+        let host = std::env::var("COMPUTERNAME").unwrap_or_default();
+        (host, format!("{} {architecture}", std::env::consts::OS))
+    }
+}
+
 impl Surroundings {
     /// Reads the surroundings of this process.
     pub(crate) fn real() -> Result<Self, Failure> {

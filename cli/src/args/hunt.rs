@@ -16,6 +16,7 @@ Examples:
   keyradius hunt -t 3f:a2:...:9c memory.dump        40 digits: a thumbprint, key id, fingerprint or keygrip
   keyradius hunt -t @targets.txt --format json -o hunt.json repositories/
   openssl x509 -in site.crt | keyradius hunt -t - /etc
+  keyradius hunt -t leaked.pem --evidence case-17 --case 17 disk.img
 
 A target is a file with a key or certificate in any format, `@FILE` with one target on each line, `-` for a file on \
 standard input, or a name: SPKI SHA-256 (hexadecimal, `pin-sha256=`, `sha256//`), thumbprint of a certificate \
@@ -29,6 +30,20 @@ Exit codes:
   2    wrong usage, or a fatal error
   3    no copy, but something was not read or stayed locked
   130  interrupted";
+
+pub(crate) const EVIDENCE_EXAMPLES: &str = "\
+Examples:
+  keyradius evidence verify case-17
+  keyradius evidence verify --sources case-17       also reads the searched files again
+  ssh-keygen -Y sign -n keyradius-evidence -f ~/.ssh/id_ed25519 case-17/SHA256SUMS
+  keyradius evidence verify --signer alice.pub case-17
+  minisign -Sm case-17/SHA256SUMS                   writes SHA256SUMS.minisig
+
+Exit codes:
+  0  every file is as it was written, and every signature that is there was verified
+  1  a file was changed, added or removed, or a signature is wrong
+  2  wrong usage, or the directory cannot be read
+  3  the files are sound, but a signature could not be checked, or a source could not be read";
 
 pub(crate) const IDENTIFY_EXAMPLES: &str = "\
 Examples:
@@ -93,6 +108,20 @@ pub(crate) struct HuntArgs {
     /// Omit times, so that the same input gives the same bytes
     #[arg(long, hide_short_help = true, help_heading = "Output")]
     pub(crate) reproducible: bool,
+    /// Leave out names of people, hosts and certificates; paths stay
+    #[arg(long, help_heading = "Output")]
+    pub(crate) redact: bool,
+
+    /// Also write the answer, what was read and not read, and digests of all of it into this new or empty directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["reproducible", "output"], help_heading = "Evidence")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Name of the case, for the evidence
+    #[arg(long, value_name = "TEXT", requires = "evidence", help_heading = "Evidence")]
+    pub(crate) case: Option<String>,
+    /// Who examines, for the evidence
+    #[arg(long, value_name = "TEXT", requires = "evidence", help_heading = "Evidence")]
+    pub(crate) examiner: Option<String>,
+
     /// When to show progress on standard error: `auto`, `always` or `never`
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
     pub(crate) progress: When,
@@ -114,6 +143,28 @@ pub(crate) struct HuntArgs {
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+/// Commands for evidence.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// Check that nothing in an evidence directory was changed, and who signed it
+    #[command(after_long_help = EVIDENCE_EXAMPLES)]
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `evidence verify`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Directory that `hunt --evidence` wrote
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// Public key of who must have signed: a file in any format, such as `id.pub` or `minisign.pub`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signer: Option<PathBuf>,
+    /// Also read the searched files again, and compare their digests
+    #[arg(long)]
+    pub(crate) sources: bool,
 }
 
 /// Encodings of a public half.

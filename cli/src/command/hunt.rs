@@ -8,19 +8,23 @@ use std::time::Instant;
 use keyradius_core::blob::printable_path;
 use keyradius_core::engine::Progress;
 use keyradius_core::secret::Secret;
+use keyradius_core::source::digest::Digests;
 use keyradius_detectors::hunt;
 use keyradius_target::{Form, Targets, Unusable};
 
+use super::evidence::{self, Bundle};
 use super::{scan, tell};
 use crate::args::hunt::{HuntArgs, HuntFailOn, HuntFormat};
 use crate::args::{OutArgs, ScanArgs, TellArgs, is_stdin};
 use crate::choice::Only;
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, plain};
+use crate::moment;
 use crate::out;
 use crate::plan::{Output, Plan};
 use crate::report::hunt::{self as answer, Hunt};
 use crate::report::json;
+use crate::report::words::plural;
 use crate::surroundings::Surroundings;
 
 /// Maximum size of a target file, in bytes: a keystore has some kilobytes.
@@ -45,17 +49,31 @@ struct Typed {
 pub(crate) fn run(args: HuntArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     let began = Instant::now();
     let typed = read_targets(&args.targets, &args.sources, &around.directory)?;
+    let mut bundle = Bundle::create(&args, around)?;
+    let redact = args.redact;
     let (form, fail_on, format) = (args.form, args.fail_on, args.format);
     let given = args.passwords.as_deref().map(|path| passwords(path, &around.directory)).transpose()?;
     let mut plan = Plan::new(scan_args(args), around)?;
     plan.given = given.unwrap_or_default();
     let quiet = plan.telling.quiet;
-    tell::confine(&plan.telling, guard)?;
+    let confinement = match &bundle {
+        Some(bundle) => Some(tell::confine_to(&plan.telling, guard, bundle.place())?),
+        None => tell::confine(&plan.telling, guard).map(|()| None)?,
+    };
     let progress = Arc::new(Progress::default());
     scan::stop_on_ctrl_c(&progress, quiet)?;
     let mut targets = targets(typed, form, quiet)?;
+    log(&mut bundle, "targets parsed", || plural(targets.list().len() as u64, "target", "targets"));
     let sources = plan.targets.clone();
-    let mut facts = scan::read(&plan, &sources, &hunt::engine(&targets, plan.limits), &progress)?;
+    let digests = Digests::default();
+    let digesting = bundle.is_some();
+    let search = |targets: &Targets| {
+        let engine = hunt::engine(targets, plan.limits);
+        let engine = if digesting { engine.digesting(&digests) } else { engine };
+        scan::read(&plan, &sources, &engine, &progress)
+    };
+    let mut facts = search(&targets)?;
+    let mut before = Vec::new();
     let learned = hunt::learned(&targets, &facts.occurrences);
     if !learned.is_empty() && !facts.counts.interrupted {
         if sources.iter().any(|source| is_stdin(source)) {
@@ -71,11 +89,25 @@ pub(crate) fn run(args: HuntArgs, around: &Surroundings, guard: Guard) -> Result
             }
             targets.learn(learned);
             targets = targets.ready();
-            facts = scan::read(&plan, &sources, &hunt::engine(&targets, plan.limits), &progress)?;
+            before = digests.take().0;
+            log(&mut bundle, "searching again, for the keys that names led to", String::new);
+            facts = search(&targets)?;
         }
     }
+    log(&mut bundle, if facts.counts.interrupted { "interrupted" } else { "searched" }, || {
+        plural(facts.counts.files, "file", "files")
+    });
     let ended = scan::ended(&plan, began);
-    let answer = Hunt::of(&targets, facts, &sources, (plan.telling.clock.started, ended));
+    let mut answer =
+        Hunt::of(&targets, facts, &sources, (plan.telling.clock.started, ended), &|path| written(&plan, path));
+    if redact {
+        answer.redact();
+    }
+    if let (Some(bundle), Some(confinement)) = (bundle, confinement) {
+        let (read, unlisted) = digests.take();
+        let (read, changed) = evidence::settled(read, &before);
+        bundle.write(&plan, &confinement, (&answer, exit(&answer, fail_on)), (&read, unlisted, changed))?;
+    }
     let output = std::mem::replace(&mut plan.telling.output, Output::Stdout);
     tell::deliver(output, &|out| match format {
         HuntFormat::Human => answer::human::render(&answer, out),
@@ -85,6 +117,21 @@ pub(crate) fn run(args: HuntArgs, around: &Surroundings, guard: Guard) -> Result
         out::people(answer::human::summary(&answer));
     }
     Ok(exit(&answer, fail_on))
+}
+
+fn log(bundle: &mut Option<Bundle>, event: &'static str, detail: impl Fn() -> String) {
+    if let Some(bundle) = bundle {
+        bundle.log(event, Some(detail()).filter(|detail| !detail.is_empty()));
+    }
+}
+
+/// When a file was last written. A frozen clock omits times.
+fn written(plan: &Plan, path: &Path) -> Option<i64> {
+    if plan.telling.clock.frozen || is_stdin(path) {
+        return None;
+    }
+    let modified = plan.telling.directory.join(path).metadata().ok()?.modified().ok()?;
+    Some(moment::of_system(modified).as_second())
 }
 
 fn exit(answer: &Hunt, fail_on: HuntFailOn) -> Exit {

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod completions;
+pub(crate) mod evidence;
 pub(crate) mod explain;
 mod history;
 pub(crate) mod hook;

@@ -271,7 +271,7 @@ fn shortened(mut summary: Summary) -> Summary {
 }
 
 /// Drops a leading `./`; `.` itself is left.
-fn shorten(path: &mut PathBuf) {
+pub(super) fn shorten(path: &mut PathBuf) {
     if let Some(rest) = path.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty()) {
         *path = rest.to_owned();
     }

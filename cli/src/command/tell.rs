@@ -14,8 +14,8 @@ use keyradius_judgement::Tier;
 
 use crate::allow::Allowance;
 use crate::choice::NOTE_BELOW;
-use crate::confine::Guard;
-use crate::draft::Writer;
+use crate::confine::{Confinement, Guard};
+use crate::draft::{Place, Writer};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{Inputs, Output, Telling};
@@ -45,11 +45,16 @@ pub(super) fn confine(telling: &Telling, guard: Guard) -> Result<(), Failure> {
         Output::Target(target) => target.place(),
         Output::Stdout => None,
     };
-    let confinement = guard.enter(output)?;
+    confine_to(telling, guard, output).map(drop)
+}
+
+/// Confines the process so that it can write only in the directory of this place.
+pub(super) fn confine_to(telling: &Telling, guard: Guard, place: Option<&Place>) -> Result<Confinement, Failure> {
+    let confinement = guard.enter(place)?;
     if telling.look.verbose {
         confinement.lacking().iter().for_each(|line| out::people(format_args!("note: not confined: {line}")));
     }
-    Ok(())
+    Ok(confinement)
 }
 
 /// Judges a run, writes its report and returns the exit code.

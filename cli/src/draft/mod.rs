@@ -187,7 +187,7 @@ impl Place {
     }
 
     /// Writes a file at this place as `write` produces it. On failure, the old file stays.
-    fn put_by(&self, write: Writer<'_>, existing: Existing) -> io::Result<()> {
+    pub(crate) fn put_by(&self, write: Writer<'_>, existing: Existing) -> io::Result<()> {
         let mut draft = BufWriter::with_capacity(BUFFER, Draft::new(self, None)?);
         write(&mut draft)?;
         draft.into_inner().map_err(IntoInnerError::into_error)?.put(existing)

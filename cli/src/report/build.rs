@@ -400,7 +400,7 @@ fn place(occurrence: &material::Occurrence) -> Place {
 }
 
 /// A path as text, and its bytes in hexadecimal if it is not UTF-8.
-fn path(path: &Path) -> (Text, Option<Word>) {
+pub(crate) fn path(path: &Path) -> (Text, Option<Word>) {
     match path.to_str() {
         Some(text) => (text.into(), None),
         None => (printable_path(path).into(), Some(hex(path.as_os_str().as_encoded_bytes()).into())),

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 mod compact;
 pub(crate) mod diff;
+pub(crate) mod evidence;
 mod human;
 pub(crate) mod hunt;
 pub(crate) mod json;
@@ -37,6 +38,9 @@ pub(crate) const FACTS_SCHEMA: &str = include_str!("facts.schema.json");
 
 /// The JSON Schema of [`hunt::Hunt`].
 pub(crate) const HUNT_SCHEMA: &str = include_str!("hunt/hunt.schema.json");
+
+/// The JSON Schema of [`evidence::Manifest`].
+pub(crate) const EVIDENCE_SCHEMA: &str = include_str!("evidence/evidence.schema.json");
 
 /// The JSON Schema of [`hunt::Identified`].
 pub(crate) const IDENTITY_SCHEMA: &str = include_str!("hunt/identity.schema.json");

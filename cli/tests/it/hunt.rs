@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
 
 /// What a tool prints; panics if it fails.
-fn tool(dir: &Path, command: &[&str]) -> Vec<u8> {
+pub(crate) fn tool(dir: &Path, command: &[&str]) -> Vec<u8> {
     let [program, args @ ..] = command else { panic!("a command") };
     let ran = Command::new(program).args(args).current_dir(dir).output().unwrap_or_else(|e| panic!("{program}: {e}"));
     assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ran.stderr));
     ran.stdout
 }
 
-fn text(dir: &Path, command: &[&str]) -> String {
+pub(crate) fn text(dir: &Path, command: &[&str]) -> String {
     String::from_utf8(tool(dir, command)).expect("text").trim().to_owned()
 }
 
@@ -28,7 +28,7 @@ fn ssh_keygen(dir: &Path, args: &[&str]) -> Option<String> {
     Some(text(dir, &[&["ssh-keygen"], args].concat()))
 }
 
-fn skipped(what: &str) {
+pub(crate) fn skipped(what: &str) {
     let line = format!("SKIPPED: {what}\n");
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).expect("standard error");
 }

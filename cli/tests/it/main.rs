@@ -3,6 +3,8 @@
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a test that indexes wrong fails")]
 
 mod bombs;
+#[cfg(unix)]
+mod evidence;
 mod explain;
 mod facts;
 mod git;

@@ -160,7 +160,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("detectors/target", &["core", "readers"]),
     ("detectors/judgement", &["core", "readers", "signed"]),
     ("detectors", &["core", "readers", "containers", "formats", "secrets", "usage", "target", "judgement"]),
-    ("cli", &["core", "git", "detectors", "secrets", "target", "judgement"]),
+    ("cli", &["core", "git", "detectors", "secrets", "signed", "target", "judgement"]),
     ("corpus", &["core", "git", "detectors", "readers", "secrets", "signed", "usage", "judgement"]),
     ("benches", &["core", "corpus", "detectors", "usage", "judgement"]),
 ];

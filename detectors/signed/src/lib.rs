@@ -7,6 +7,7 @@
 //! This verifies one signature over bytes. It does not validate a path: dates, usages and constraints are not looked
 //! at, because an expired certificate was issued by its issuer too.
 
+pub mod detached;
 mod ec;
 mod edwards;
 mod rsa;

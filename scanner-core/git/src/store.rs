@@ -173,9 +173,7 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+    keyradius_core::source::fs::open_quietly(path, OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY)
 }
 
 #[cfg(not(unix))]

@@ -343,12 +343,23 @@ fn is_readable(path: &Path) -> bool {
 #[cfg(unix)]
 pub(super) fn open(path: &Path, follow: bool) -> io::Result<File> {
     use rustix::fs::OFlags;
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    open_quietly(path, if follow { flags } else { flags | OFlags::NOFOLLOW })
+}
+
+/// Opens a file for reading and, if the system allows it, without a trace in its access time: only the owner of a file
+/// may do so (`O_NOATIME`, open(2)).
+#[cfg(unix)]
+pub fn open_quietly(path: &Path, flags: rustix::fs::OFlags) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    if !follow {
-        flags |= OFlags::NOFOLLOW;
+    let open =
+        |flags: rustix::fs::OFlags| OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    #[cfg(target_os = "linux")]
+    match open(flags | rustix::fs::OFlags::NOATIME) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        opened => return opened,
     }
-    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+    open(flags)
 }
 
 #[cfg(not(unix))]

@@ -6,6 +6,7 @@ use keyradius_core::material::ProtectionState;
 use keyradius_detectors::hunt::Class;
 use keyradius_target::Form;
 
+use super::timeline::Event;
 use super::{Hunt, Identified, Match, Named};
 use crate::report::human::spoken_algorithm;
 use crate::report::words::{self, count, escape, plural};
@@ -29,6 +30,7 @@ pub(crate) fn render(hunt: &Hunt, out: &mut dyn io::Write) -> io::Result<()> {
         }
         let algorithm = target.algorithm.as_ref().map(|a| format!(" ({})", spoken_algorithm(a))).unwrap_or_default();
         writeln!(out, "{}{algorithm}", escape(&target.target))?;
+        first_trace(hunt, index, out)?;
         for class in Class::ALL {
             let mut heading = Some(heading(class));
             for found in own().filter(|found| found.class == class.id()) {
@@ -40,6 +42,14 @@ pub(crate) fn render(hunt: &Hunt, out: &mut dyn io::Write) -> io::Result<()> {
         }
     }
     not_read(hunt, out)
+}
+
+/// Writes the earliest dated event of a target.
+fn first_trace(hunt: &Hunt, target: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let of_target = |event: &&Event| hunt.matches.get(event.of).is_some_and(|found| found.target == target);
+    let Some(first) = hunt.timeline.iter().find(of_target) else { return Ok(()) };
+    let place = hunt.matches.get(first.of).map(|found| escape(&found.occurrence.place.origin)).unwrap_or_default();
+    writeln!(out, "  First trace: {}, {}, {place}", first.at, first.what.title())
 }
 
 /// Lists the first inputs that were not read, because a copy may be there.

@@ -1,8 +1,10 @@
 //! The answer of a hunt, and of `identify`: types that are written, and what they are built from.
 
 pub(crate) mod human;
+pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -13,8 +15,10 @@ use keyradius_detectors::hunt::{Class, Copy, closed, copies};
 use keyradius_target::{Form, Name, Target, Targets};
 use serde::Serialize;
 
-use super::build;
+use timeline::{Event, Written};
+
 use super::model::{self, Algorithm, Gap, Text, Tool, Word};
+use super::{build, json};
 use crate::moment;
 
 /// Name and version of the format.
@@ -22,6 +26,9 @@ const SCHEMA: &str = "keyradius.hunt/1";
 
 /// Maximum number of locked containers listed; all are counted.
 const MOST_CLOSED: usize = 1000;
+
+/// Stands for a name that was left out.
+const LEFT_OUT: &str = "(left out)";
 
 /// The answer of a hunt.
 #[derive(Debug, Serialize)]
@@ -37,7 +44,11 @@ pub(crate) struct Hunt {
     sources: Vec<Text>,
     targets: Vec<Sought>,
     matches: Vec<Match>,
+    /// Dated events of the matches, oldest first.
+    timeline: Vec<Event>,
     coverage: Coverage,
+    /// Whether names of people, hosts and certificates were left out.
+    redacted: bool,
 }
 
 /// A target of a hunt.
@@ -65,21 +76,21 @@ pub(crate) struct Named {
 #[derive(Debug, Serialize)]
 pub(crate) struct Match {
     /// Index in `targets`, from 0.
-    target: usize,
+    pub(crate) target: usize,
     /// `exact_private`, `partial_private`, `exact_public` or `metadata`.
-    class: &'static str,
+    pub(crate) class: &'static str,
     /// The form of the name that matched; `null` for a number.
     by: Option<&'static str>,
     /// `private_key`, `public_key`, `certificate` or `keystore`.
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// What was found of a number that has no format around it.
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<Number>,
     /// Subject of a certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<Text>,
+    pub(crate) subject: Option<Text>,
     #[serde(flatten)]
-    occurrence: model::Occurrence,
+    pub(crate) occurrence: model::Occurrence,
 }
 
 /// A number without a format around it.
@@ -124,6 +135,39 @@ pub(crate) struct Coverage {
     locked_at: Vec<model::Place>,
 }
 
+/// A line about what was searched or not.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Covered<'a> {
+    Read { files: u64, bytes: u64, objects: u64, object_bytes: u64, members: u64 },
+    Gap(&'a Gap),
+    Locked(&'a model::Place),
+    NotOpened { format: &'a Word, inputs: u64 },
+    NotListed { gaps: u64, locked: u64 },
+}
+
+impl Coverage {
+    /// One line of JSON for each input that was not read or opened, after what was.
+    pub(crate) fn lines(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let Self { files, bytes, objects, object_bytes, members, .. } = *self;
+        json::line(&Covered::Read { files, bytes, objects, object_bytes, members }, out)?;
+        self.gaps.iter().try_for_each(|gap| json::line(&Covered::Gap(gap), out))?;
+        self.locked_at.iter().try_for_each(|place| json::line(&Covered::Locked(place), out))?;
+        let not_opened = |(format, inputs): (_, &u64)| json::line(&Covered::NotOpened { format, inputs: *inputs }, out);
+        self.unopened.iter().try_for_each(not_opened)?;
+        let locked = self.locked - self.locked_at.len() as u64;
+        match (self.unlisted, locked) {
+            (0, 0) => Ok(()),
+            (gaps, locked) => json::line(&Covered::NotListed { gaps, locked }, out),
+        }
+    }
+
+    /// Objects of git histories that were read.
+    pub(crate) const fn objects(&self) -> u64 {
+        self.objects
+    }
+}
+
 impl Hunt {
     /// The answer, from what a run found.
     pub(crate) fn of(
@@ -131,6 +175,7 @@ impl Hunt {
         facts: Facts,
         sources: &[PathBuf],
         (began, ended): (Timestamp, Timestamp),
+        written: Written<'_>,
     ) -> Self {
         let Facts { occurrences, gaps, counts, repositories, .. } = facts;
         let found = copies(targets, &occurrences);
@@ -145,6 +190,17 @@ impl Hunt {
             && counts.unopened.is_empty()
             && locked.is_empty()
             && gaps.iter().all(|gap| gap.deliberate);
+        let with_occurrence = found.iter().filter_map(|copy| Some((copy, occurrences.get(copy.occurrence)?)));
+        let (matches, mut events): (Vec<Match>, Vec<_>) = with_occurrence
+            .enumerate()
+            .map(|(index, (copy, occurrence))| {
+                let found = Match::of(copy, occurrence);
+                let events = timeline::of(&found, index, occurrence, written);
+                (found, events)
+            })
+            .unzip();
+        let mut timeline: Vec<Event> = events.drain(..).flatten().collect();
+        timeline::sort(&mut timeline);
         Self {
             schema: SCHEMA,
             tool: Tool::THIS,
@@ -154,7 +210,9 @@ impl Hunt {
             interrupted: counts.interrupted,
             sources: sources.iter().map(|source| printable_path(source).into()).collect(),
             targets: targets.list().iter().zip(0..).map(|(target, index)| sought(target, index, &found)).collect(),
-            matches: found.iter().filter_map(|copy| Match::of(copy, &occurrences)).collect(),
+            matches,
+            timeline,
+            redacted: false,
             coverage: Coverage {
                 files: counts.files,
                 bytes: counts.bytes,
@@ -180,6 +238,59 @@ impl Hunt {
         self.complete
     }
 
+    /// When the run began and ended, in RFC 3339.
+    pub(crate) const fn times(&self) -> (&Word, &Word) {
+        (&self.started, &self.finished)
+    }
+
+    /// The copies, those of the first target first.
+    pub(crate) fn matches(&self) -> &[Match] {
+        &self.matches
+    }
+
+    /// The dated events, oldest first.
+    pub(crate) fn timeline(&self) -> &[Event] {
+        &self.timeline
+    }
+
+    /// What was searched, and what was not.
+    pub(crate) const fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// A target as typed.
+    pub(crate) fn target(&self, index: usize) -> &str {
+        self.targets.get(index).map_or("", |target| &target.target)
+    }
+
+    /// Whether names were left out.
+    pub(crate) const fn redacted(&self) -> bool {
+        self.redacted
+    }
+
+    /// Leaves out names of people, hosts and certificates: subjects, user ids, aliases, comments, authors, and targets
+    /// that are such names. Paths stay, because without them nobody finds the copies.
+    pub(crate) fn redact(&mut self) {
+        let left_out = || Text::from(LEFT_OUT);
+        let is_name = |form: &str| form == Form::Label.id() || form == Form::CommonName.id();
+        for target in &mut self.targets {
+            for name in target.names.iter_mut().filter(|name| is_name(name.form)) {
+                name.text = left_out();
+                target.target = left_out();
+            }
+        }
+        for found in &mut self.matches {
+            found.subject = found.subject.take().map(|_| left_out());
+            found.occurrence.labels.iter_mut().for_each(|label| label.text = left_out());
+            let commits = found.occurrence.git.iter_mut().flat_map(|git| [&mut git.introduced, &mut git.removed]);
+            for commit in commits.flatten() {
+                (commit.author, commit.committer) = (left_out(), left_out());
+            }
+        }
+        self.timeline.iter_mut().for_each(|event| event.author = event.author.take().map(|_| left_out()));
+        self.redacted = true;
+    }
+
     /// The number of copies of keys, private or public.
     pub(crate) fn keys(&self) -> usize {
         self.matches.len() - self.mentions()
@@ -192,9 +303,8 @@ impl Hunt {
 }
 
 impl Match {
-    fn of(copy: &Copy, occurrences: &[material::Occurrence]) -> Option<Self> {
-        let occurrence = occurrences.get(copy.occurrence)?;
-        Some(Self {
+    fn of(copy: &Copy, occurrence: &material::Occurrence) -> Self {
+        Self {
             target: copy.target,
             class: copy.class.id(),
             by: copy.form.map(Form::id),
@@ -202,7 +312,7 @@ impl Match {
             subject: occurrence.material.certificate.as_ref().map(|facts| facts.subject.clone().into()),
             number: occurrence.material.number.as_deref().map(Number::of),
             occurrence: build::occurrence(occurrence, None),
-        })
+        }
     }
 }
 
