@@ -2,6 +2,7 @@
 
 use keyradius_core::engine::Engine;
 use keyradius_core::material::{Identity, Kind, Material, Occurrence, PublicHalf};
+use keyradius_core::secret::Secret;
 use keyradius_readers::witness;
 use keyradius_target::{Form, Name, Targets, of_certificate};
 
@@ -57,11 +58,11 @@ struct Key {
 }
 
 /// Adds each key in a file as a target: the private keys, or if it has none, every public key and certificate. Returns
-/// how many were added. `name` is what the targets are called.
-pub fn add_file(targets: &mut Targets, name: &str, bytes: &[u8]) -> usize {
+/// how many were added. `name` is what the targets are called; `passwords` are tried on what is locked.
+pub fn add_file(targets: &mut Targets, name: &str, bytes: &[u8], passwords: &[Secret<Vec<u8>>]) -> usize {
     let (facts, proven) = witness::during(|| {
         let harvest = knowledge::engine().bytes(name, bytes);
-        Facts::of(harvest, &Judging::at(0))
+        Facts::of(harvest, &Judging { given: passwords, ..Judging::at(0) })
     });
     let mut keys: Vec<Key> = Vec::new();
     for occurrence in &facts.occurrences {

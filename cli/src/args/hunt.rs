@@ -192,6 +192,9 @@ pub(crate) struct IdentifyArgs {
     /// Write the public half of each key instead of its names
     #[arg(long, value_enum, value_name = "ENCODING", conflicts_with = "format")]
     pub(crate) public: Option<PublicFormat>,
+    /// Passwords to try on what is locked, one on each line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passwords: Option<PathBuf>,
     /// Maximum size of the file
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "64MiB", hide_short_help = true)]
     pub(crate) max_size: u64,

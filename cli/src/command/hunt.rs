@@ -62,7 +62,7 @@ pub(crate) fn run(args: HuntArgs, around: &Surroundings, guard: Guard) -> Result
     };
     let progress = Arc::new(Progress::default());
     scan::stop_on_ctrl_c(&progress, quiet)?;
-    let mut targets = targets(typed, form, quiet)?;
+    let mut targets = targets(typed, form, &plan.given, quiet)?;
     log(&mut bundle, "targets parsed", || plural(targets.list().len() as u64, "target", "targets"));
     let sources = plan.targets.clone();
     let digests = Digests::default();
@@ -241,18 +241,23 @@ fn read(path: &Path, here: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The passwords of a list, one on each line; spaces count.
-fn passwords(path: &Path, here: &Path) -> Result<Vec<Secret<Vec<u8>>>, Failure> {
+pub(super) fn passwords(path: &Path, here: &Path) -> Result<Vec<Secret<Vec<u8>>>, Failure> {
     let bytes = Secret::new(read_within(path, here, LARGEST)?);
     let lines = bytes.expose().split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     Ok(lines.filter(|line| !line.is_empty()).map(|line| Secret::new(line.to_vec())).collect())
 }
 
 /// The targets, parsed. Runs after the process gave up its rights: target files are foreign bytes too.
-fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets, Failure> {
+fn targets(
+    typed: Vec<Typed>,
+    form: Option<Form>,
+    passwords: &[Secret<Vec<u8>>],
+    quiet: bool,
+) -> Result<Targets, Failure> {
     let mut targets = Targets::new();
     for Typed { shown, bytes, listed } in typed {
         if let Some(bytes) = bytes {
-            if hunt::add_file(&mut targets, &shown, &bytes) == 0 {
+            if hunt::add_file(&mut targets, &shown, &bytes, passwords) == 0 {
                 // A file with a name in it, such as the output of `openssl rsa -modulus`.
                 if let Some(names) =
                     str::from_utf8(&bytes).ok().and_then(|text| keyradius_target::parse(text, form).ok())
@@ -263,7 +268,7 @@ fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets
                 return Err(Failure::new(format!("no key found in the target {}", printable_path(Path::new(&shown))))
                     .hint(
                         "`keyradius identify` shows what is in a file; a locked key without a readable public half \
-                           has no name to look for",
+                         has no name to look for: put its password into a file, and name that with --passwords",
                     ));
             }
             continue;
@@ -286,7 +291,7 @@ fn targets(typed: Vec<Typed>, form: Option<Form>, quiet: bool) -> Result<Targets
                 .hint("put it into a file that only you can read, and name that file"));
         }
         // A public key in a line: of SSH, of age, a pinned key in PEM.
-        if form.is_some() || hunt::add_file(&mut targets, &shown, shown.as_bytes()) == 0 {
+        if form.is_some() || hunt::add_file(&mut targets, &shown, shown.as_bytes(), passwords) == 0 {
             return Err(unusable(&shown, why));
         }
     }

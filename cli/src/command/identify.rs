@@ -5,9 +5,9 @@ use std::path::Path;
 use keyradius_core::blob::printable_path;
 use keyradius_core::material::{Identity, PublicHalf};
 use keyradius_detectors::facts::Facts;
-use keyradius_detectors::{Judging, engine};
+use keyradius_detectors::{Judging, engine, judge_facts};
 
-use super::hunt::read_within;
+use super::hunt::{passwords, read_within};
 use super::tell;
 use crate::args::hunt::{HuntFormat, IdentifyArgs, PublicFormat};
 use crate::args::is_stdin;
@@ -15,23 +15,28 @@ use crate::confine::Guard;
 use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::plan::Output;
-use crate::report::hunt::{Identified, human};
+use crate::report::hunt::{Identified, identity};
 use crate::report::json;
 use crate::surroundings::Surroundings;
 
 /// Prints the names, and returns the exit code.
 pub(crate) fn run(args: &IdentifyArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     let bytes = read_within(&args.file, &around.directory, args.max_size)?;
+    let given = args.passwords.as_deref().map(|path| passwords(path, &around.directory)).transpose()?;
+    let given = given.unwrap_or_default();
     guard.enter(None)?;
     let shown = if is_stdin(&args.file) { "standard input".into() } else { printable_path(Path::new(&args.file)) };
     let harvest = engine().bytes(&shown, &bytes);
-    let facts = Facts::of(harvest, &Judging::at(around.now.as_second()));
+    let judging = Judging { given: &given, ..Judging::at(around.now.as_second()) };
+    let mut facts = Facts::of(harvest, &judging);
     if let Some(encoding) = args.public {
         return public(&facts, encoding, &shown);
     }
-    let identified = Identified::of(&shown, facts);
+    let gaps = std::mem::take(&mut facts.gaps);
+    let mut identified = Identified::of(&shown, &facts.occurrences, gaps);
+    identified.add_roles(&judge_facts(facts, &judging).findings);
     tell::deliver(Output::Stdout, &|out| match args.format {
-        HuntFormat::Human => human::identify(&identified, out),
+        HuntFormat::Human => identity::render(&identified, out),
         HuntFormat::Json => json::pretty(&identified, out),
     })?;
     if identified.is_empty() {

@@ -11,6 +11,8 @@ mod git;
 mod hook;
 mod hostile;
 mod hunt;
+#[cfg(unix)]
+mod incident;
 mod patience;
 mod report;
 mod scan;

@@ -365,7 +365,7 @@ impl Page<'_> {
 
 /// `path:line` with its wrappers, as a person would follow it. A binary file has no lines: there, the offset is shown,
 /// unless it is 0.
-fn printed(place: &Place, encoding: Encoding) -> String {
+pub(crate) fn printed(place: &Place, encoding: Encoding) -> String {
     let file = place.counted_in();
     let wraps = place.origin.strip_prefix(file).unwrap_or_default();
     let section = place.section.as_deref().map(|section| format!(" ({section})")).unwrap_or_default();

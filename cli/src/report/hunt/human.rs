@@ -1,14 +1,14 @@
-//! The answer of a hunt, and of `identify`, as text for a person.
+//! The answer of a hunt as text for a person.
 
 use std::io;
 
-use keyradius_core::material::ProtectionState;
+use keyradius_core::material::{Encoding, ProtectionState};
 use keyradius_detectors::hunt::Class;
 use keyradius_target::Form;
 
 use super::timeline::Event;
-use super::{Hunt, Identified, Match, Named};
-use crate::report::human::spoken_algorithm;
+use super::{Hunt, Match};
+use crate::report::human::{printed, spoken_algorithm};
 use crate::report::words::{self, count, escape, plural};
 
 /// Inputs listed that were not read.
@@ -83,13 +83,9 @@ const fn heading(class: Class) -> &'static str {
 
 fn line(found: &Match, out: &mut dyn io::Write) -> io::Result<()> {
     let place = &found.occurrence.place;
-    let at = if found.number.is_some() {
-        format!("{} at byte {}", escape(&place.origin), place.offset)
-    } else if place.line > 0 {
-        format!("{}:{}", escape(&place.origin), place.line)
-    } else {
-        escape(&place.origin)
-    };
+    // A number has no lines, whatever is around it.
+    let encoding = if found.number.is_some() { Encoding::Binary } else { found.occurrence.encoding };
+    let at = printed(place, encoding);
     let mut what = Vec::new();
     match &found.number {
         Some(number) => what.push(number.title.clone()),
@@ -192,36 +188,4 @@ pub(crate) fn summary(hunt: &Hunt) -> String {
         line.push_str(&left.join(", "));
     }
     line
-}
-
-/// Writes the names of every key in a file.
-pub(crate) fn identify(file: &Identified, out: &mut dyn io::Write) -> io::Result<()> {
-    for (index, key) in file.keys.iter().enumerate() {
-        if index > 0 {
-            writeln!(out)?;
-        }
-        let half = if key.private { "private key" } else { "public half" };
-        writeln!(out, "{}, {half}", spoken_algorithm(&key.algorithm))?;
-        for place in &key.places {
-            let protection = place.protection.as_ref().map(|p| format!(", {}", words::spoken(p.state.id())));
-            let protection = protection.unwrap_or_default();
-            writeln!(out, "  {}:{}  {}{protection}", escape(&place.place.origin), place.place.line, &*place.format)?;
-            for note in &place.notes {
-                writeln!(out, "      {}", escape(note))?;
-            }
-        }
-        for subject in &key.subjects {
-            writeln!(out, "  subject {}", escape(subject))?;
-        }
-        for name in &key.names {
-            let Named { form, text } = name;
-            let title = Form::ALL.into_iter().find(|known| known.id() == *form).map_or("name", Form::title);
-            writeln!(out, "  {title:<34} {}", escape(text))?;
-        }
-    }
-    for locked in &file.locked {
-        let detail = locked.protection.as_ref().map(|p| format!(": {}", escape(&p.detail))).unwrap_or_default();
-        writeln!(out, "{}:{}  locked {}{detail}", escape(&locked.place.origin), locked.place.line, &*locked.format)?;
-    }
-    Ok(())
 }

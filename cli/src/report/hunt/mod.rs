@@ -1,6 +1,7 @@
-//! The answer of a hunt, and of `identify`: types that are written, and what they are built from.
+//! The answer of a hunt: types that are written, and what they are built from. `identity` has the answer of `identify`.
 
 pub(crate) mod human;
+pub(crate) mod identity;
 pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,13 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use keyradius_core::blob::printable_path;
-use keyradius_core::material::{self, Kind};
+use keyradius_core::material;
 use keyradius_detectors::facts::Facts;
 use keyradius_detectors::hunt::{Class, Copy, closed, copies};
 use keyradius_target::{Form, Name, Target, Targets};
 use serde::Serialize;
 
+pub(crate) use identity::Identified;
 use timeline::{Event, Written};
 
 use super::model::{self, Algorithm, Gap, Text, Tool, Word};
@@ -335,85 +337,4 @@ fn sought(target: &Target, index: usize, found: &[Copy]) -> Sought {
 
 fn named(name: &Name) -> Named {
     Named { form: name.form.id(), text: name.text().into() }
-}
-
-/// The answer of `identify`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Identified {
-    schema: &'static str,
-    tool: Tool,
-    file: Text,
-    /// Keys with a public half, each once, in the order of their places.
-    keys: Vec<Known>,
-    /// What is locked and does not say which key is in it.
-    locked: Vec<model::Occurrence>,
-    gaps: Vec<Gap>,
-}
-
-/// A key in a file.
-#[derive(Debug, Serialize)]
-pub(crate) struct Known {
-    algorithm: Algorithm,
-    /// Whether the private key is in the file.
-    private: bool,
-    /// Whether the parts of the private key were proven to fit.
-    places: Vec<model::Occurrence>,
-    subjects: Vec<Text>,
-    names: Vec<Named>,
-}
-
-/// Name and version of the format of `identify`.
-const IDENTITY: &str = "keyradius.identity/1";
-
-impl Identified {
-    /// What a file contains.
-    pub(crate) fn of(file: &str, facts: Facts) -> Self {
-        let mut keys: Vec<([u8; 32], Known, Vec<Name>)> = Vec::new();
-        let mut locked = Vec::new();
-        for occurrence in &facts.occurrences {
-            let material = &occurrence.material;
-            let Some(material::Identity::Public(half)) = &material.identity else {
-                if material.locked.is_some() || matches!(material.kind, Kind::PrivateKey | Kind::Keystore) {
-                    locked.push(build::occurrence(occurrence, None));
-                }
-                continue;
-            };
-            let at = keys.iter().position(|(id, ..)| *id == half.id.key_only).unwrap_or_else(|| {
-                let key = Known {
-                    algorithm: build::algorithm(&half.algorithm),
-                    private: false,
-                    places: Vec::new(),
-                    subjects: Vec::new(),
-                    names: Vec::new(),
-                };
-                keys.push((half.id.key_only, key, Vec::new()));
-                keys.len() - 1
-            });
-            let Some((_, key, names)) = keys.get_mut(at) else { continue };
-            key.private |= material.kind == Kind::PrivateKey;
-            key.places.push(build::occurrence(occurrence, None));
-            key.subjects.extend(material.certificate.as_ref().map(|facts| Text::from(facts.subject.clone())));
-            names.extend(keyradius_target::of_material(material));
-        }
-        let tell = |(_, mut key, mut names): (_, Known, Vec<Name>)| {
-            names.retain(|name| !matches!(name.form, Form::Label | Form::CommonName));
-            names.sort();
-            names.dedup();
-            key.names = names.iter().map(named).collect();
-            key
-        };
-        Self {
-            schema: IDENTITY,
-            tool: Tool::THIS,
-            file: file.into(),
-            keys: keys.into_iter().map(tell).collect(),
-            locked,
-            gaps: facts.gaps.into_iter().map(build::gap).collect(),
-        }
-    }
-
-    /// Whether a key with a public half was found.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
 }
