@@ -93,7 +93,7 @@ fn estate(shop: &Workshop) {
     tool(dir, &["tar", "-czf", "backups/2026-10.tar.gz", "etc"]);
     // A disk with the key in space that no file has.
     let der = tool(dir, &["openssl", "pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-outform", "DER"]);
-    shop.file("images/build.img", [&[0; 65_536], &der[..], &[0; 65_536]].concat());
+    shop.file("images/build.img", [&vec![0; 65_536][..], &der, &vec![0; 65_536]].concat());
     // Memory with a prime in it, as OpenSSL keeps numbers on most machines: the lowest byte first.
     let text = String::from_utf8(tool(dir, &["openssl", "rsa", "-in", "key.pem", "-noout", "-text"])).expect("text");
     let digits = text.split("prime1:").nth(1).and_then(|rest| rest.split("prime2:").next()).expect("a prime");

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use keyradius_core::blob::printable_path;
 use keyradius_core::hex::hex;
 use keyradius_core::source::digest::FileDigest;
@@ -36,6 +37,8 @@ pub(in crate::command) struct Bundle {
     directory: Text,
     machine: Machine,
     binary_sha256: Option<Word>,
+    started: Timestamp,
+    /// Since `started`: nobody sets it.
     clock: Instant,
     log: Log,
 }
@@ -80,6 +83,7 @@ impl Bundle {
             directory: printable_path(&around.directory).into(),
             machine: Machine { host: host.into(), system: system.into() },
             binary_sha256: binary().map(Word::from),
+            started: around.now,
             clock: Instant::now(),
             log: Log::default(),
         };
@@ -94,9 +98,10 @@ impl Bundle {
 
     /// Adds an event to the log.
     pub(in crate::command) fn log(&mut self, event: &'static str, detail: Option<String>) {
-        let at = moment::text(moment::now().as_second()).into();
-        let elapsed = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.log.add((at, elapsed), event, detail);
+        let elapsed = self.clock.elapsed();
+        let at = self.started.checked_add(elapsed).unwrap_or(self.started);
+        let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        self.log.add((moment::text(at.as_second()).into(), nanoseconds), event, detail);
     }
 
     /// Writes all files.
