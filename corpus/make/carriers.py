@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Makes carriers of private keys with real tools, scans each with keyradius, and prints what was found, said or lost.
 
-Usage: carriers.py --binary target/release/keyradius [--from DIR] [--only GLOB]... [--keep] [--install] [--list]
+Usage: carriers.py --binary target/release/keyradius [--from DIR] [--only GLOB]... [--keep] [--hunt]
+                   [--install] [--list]
 
 --install   installs the apt and pip packages that the carriers need (as root), then goes on
 --from DIR  scratch directory [default: a new temporary directory]; `kept` in it holds what was not found
 --only GLOB only carriers whose name or kind matches; may be repeated
 --keep      keep also the carriers whose keys were all found
+--hunt      also hunt for each key that the scan found, by every name that other tools print for it
 --table F   write the Markdown table to F [default: standard output]; the rows go to DIR/rows.json
 
 Every key is made for its carrier at run time, so no key is ever stored. A carrier is scanned only after its own tool
@@ -53,6 +55,7 @@ def arguments():
     take.add_argument("--from", dest="root")
     take.add_argument("--only", action="append")
     take.add_argument("--keep", action="store_true")
+    take.add_argument("--hunt", action="store_true")
     take.add_argument("--install", action="store_true")
     take.add_argument("--list", action="store_true")
     take.add_argument("--table")
@@ -68,7 +71,7 @@ def main():
     if python.exists() and pathlib.Path(sys.prefix).resolve() != venv().resolve():
         os.execv(python, [str(python), __file__, *[a for a in sys.argv[1:] if a != "--install"]])
     sys.path.insert(0, str(HERE))
-    from carriers import core, report
+    from carriers import core, hunts, report
 
     for name in MODULES:
         importlib.import_module(f"carriers.{name}")
@@ -83,7 +86,7 @@ def main():
     binary = pathlib.Path(args.binary).resolve()
     done = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        work = [pool.submit(core.attempt, row, kept, binary, args.keep) for row in rows]
+        work = [pool.submit(core.attempt, row, kept, binary, args.keep, hunts if args.hunt else None) for row in rows]
         for one in concurrent.futures.as_completed(work):
             row = one.result()
             done.append(row)
@@ -97,6 +100,9 @@ def main():
         pathlib.Path(args.table).write_text(text)
     else:
         print(text)
+    if args.hunt:
+        hunted, lost = hunts.table(done)
+        print("\n".join([hunted, *lost]))
     return 1 if any(r["verdict"] in ("lost", "failed") for r in done) else 0
 
 

@@ -60,13 +60,14 @@ impl Default for Limits {
 pub struct Budget {
     limits: Limits,
     expanded: Cell<u64>,
+    grown: Cell<u64>,
     started: Cell<Option<Instant>>,
 }
 
 impl Budget {
     /// A fresh budget.
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, expanded: Cell::new(0), started: Cell::new(None) }
+        Self { limits, expanded: Cell::new(0), grown: Cell::new(0), started: Cell::new(None) }
     }
 
     /// The limits that the budget was made from.
@@ -87,6 +88,16 @@ impl Budget {
         }
         self.expanded.set(total);
         Ok(())
+    }
+
+    /// Counts what unwrapping made of `from` bytes, if it is more: only decompression makes more.
+    pub(crate) fn grow(&self, from: usize, to: usize) {
+        self.grown.set(self.grown.get().saturating_add(to.saturating_sub(from) as u64));
+    }
+
+    /// The number of bytes that [`Self::grow`] counted.
+    pub(crate) const fn grown(&self) -> u64 {
+        self.grown.get()
     }
 
     /// Whether the time is up. The clock starts with the first call, so inputs without a hit need no system call.

@@ -360,7 +360,7 @@ def judge(keys, status, report):
     return verdict, missing, "; ".join(words)[:400], sorted(have - want - {None})
 
 
-def attempt(row, root, binary, keep):
+def attempt(row, root, binary, keep, hunts=None):
     """Makes, proves and scans one carrier. Returns its row of the table."""
     row_out = dict(name=row["name"], kind=row["kind"], tool=row["tool"], locked=bool(row.get("locked")))
     made = None
@@ -398,6 +398,12 @@ def attempt(row, root, binary, keep):
         bytes=sum(f.stat().st_size for f in made.out.rglob("*") if f.is_file() and not f.is_symlink()),
         containers=(report or {}).get("coverage", {}).get("containers", {}),
     )
+    if hunts:
+        found = {f["key"]["spki_sha256"] for f in (report or {}).get("findings", []) if f.get("key")}
+        try:
+            row_out["hunt"] = hunts.hunt(binary, made, found)
+        except Exception as error:  # Names that a tool does not print are listed, whatever the cause.
+            row_out["hunt"] = [("any", "", f"{type(error).__name__}: {error}"[:300])]
     if verdict == "found" and not keep:
         shutil.rmtree(made.root, ignore_errors=True)
     else:

@@ -3,10 +3,12 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use keyradius_core::budget::Limits;
 use keyradius_core::material::{Identity, Kind};
+use keyradius_corpus::{cases_dir, expect};
 
 use crate::covering::plant;
 
@@ -52,13 +54,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// How many different private keys are found in a text.
 fn keys(text: &str) -> usize {
-    let harvest = keyradius_detectors::engine().bytes("a.txt", text.as_bytes());
-    let private = harvest.occurrences.iter().filter(|o| o.material.kind == Kind::PrivateKey);
-    let ids = private.filter_map(|o| match o.material.identity.as_ref()? {
-        Identity::Public(half) => Some(half.id.key_only),
-        Identity::Opaque(_) => None,
-    });
-    ids.collect::<std::collections::BTreeSet<_>>().len()
+    read("a.txt", text.as_bytes()).0.len()
 }
 
 #[test]
@@ -91,4 +87,56 @@ fn layers_of_one_encoding_are_read_once_each() {
         let harvest = keyradius_detectors::engine().limited(limits).bytes("a.txt", text.as_bytes());
         assert_eq!(harvest.gaps.len(), 0, "{name}: {:?}", harvest.gaps);
     }
+}
+
+/// Base64 in lines, as mail has it.
+fn mail(bytes: &[u8]) -> String {
+    let digits = plant::base64(bytes);
+    let lines: Vec<&str> =
+        digits.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("digits")).collect();
+    format!("MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n{}\n", lines.join("\n"))
+}
+
+fn json(bytes: &[u8]) -> String {
+    format!("{{\"file\": \"{}\"}}\n", plant::base64(bytes))
+}
+
+/// The keys in a file, and whether anything in it was said not to be read.
+fn read(name: &str, bytes: &[u8]) -> (BTreeSet<[u8; 32]>, bool) {
+    let harvest = keyradius_detectors::engine().bytes(name, bytes);
+    let private = harvest.occurrences.iter().filter(|o| o.material.kind == Kind::PrivateKey);
+    let ids = private.filter_map(|o| match o.material.identity.as_ref()? {
+        Identity::Public(half) => Some(half.id.key_only),
+        Identity::Opaque(_) => None,
+    });
+    (ids.collect(), !harvest.gaps.is_empty() || !harvest.counts().unopened.is_empty())
+}
+
+#[test]
+fn a_container_is_opened_in_base64_and_hexadecimal_too() {
+    /// Largest sample, in bytes: the law is about kinds, and each is read four times.
+    const LARGEST: usize = 200 << 10;
+    /// Known by their name, by their last bytes, or too many (`docs/limits.md`).
+    const EXCEPT: [&str; 4] = ["brotli", "pyinstaller", "sstable", "png"];
+    let encodings: [(&str, Notation); 3] = [("mail", mail), ("json", json), ("hexadecimal", hex)];
+    let (mut lost, mut seen) = (Vec::new(), BTreeSet::new());
+    for case in expect::load_all(&cases_dir()).expect("the cases load") {
+        let is_container = |id: &str| keyradius_detectors::CONTAINERS.iter().any(|one| one.about().id == id);
+        let samples = case.expect.samples.iter().zip(&case.contents);
+        let is_kind = is_container(&case.expect.id) && !EXCEPT.contains(&case.expect.id.as_str());
+        let samples = samples
+            .filter(|(sample, content)| is_kind && content.len() <= LARGEST && !sample.file.starts_with("damaged"));
+        for (sample, content) in samples.take(3) {
+            let (plain, _) = read(&sample.file, content);
+            for (name, encoding) in encodings.iter().filter(|_| !plain.is_empty()) {
+                seen.insert(case.expect.id.clone());
+                let (keys, is_said) = read("a.txt", encoding(content).as_bytes());
+                if !keys.is_superset(&plain) && !is_said {
+                    lost.push(format!("{}/{} in {name}", case.expect.id, sample.file));
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 40, "{seen:?}");
+    assert!(lost.is_empty(), "{} of {} kinds: {lost:#?}", lost.len(), seen.len());
 }

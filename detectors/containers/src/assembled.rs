@@ -339,18 +339,22 @@ fn in_strings(text: &[u8], start: &Start, removed: usize, judge: &mut Judge) -> 
 }
 
 /// The stated length of the structure in the PEM block at `from`, in digits, and whether it is plain. Only the first
-/// bytes are read, in each of their layers.
+/// bytes before the next block are read, in each of their layers.
 fn length(bytes: &[u8], from: usize) -> Option<(usize, bool)> {
-    let head = bytes.get(from..bytes.len().min(from + HEAD))?;
+    let head = until_next(bytes.get(from..bytes.len().min(from + HEAD))?);
     if let Some(start) = Start::find(head) {
         return Some((start.length(), runs::is_plain(bytes.get(from + start.at..)?)));
     }
-    let mut layer = clean::clean(head);
-    for _ in 1..LAYERS {
+    let mut layer = Zeroizing::new(head.to_vec());
+    for _ in 0..LAYERS {
+        let next = clean::clean(&layer);
+        if next == layer {
+            break;
+        }
+        layer = next;
         if let Some(start) = Start::find(&layer) {
             return Some((start.length(), false));
         }
-        layer = clean::clean(&layer);
     }
     None
 }

@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 
 use super::{base64, digits, inner};
 use lists::List;
-use promise::{is_rare_stream, is_stream, is_text, starts_zlib};
+use promise::{is_armored, is_container, is_rare_stream, is_stream, is_text, starts_zlib};
 use signs::Signs;
 
 /// Encodings in encodings.
@@ -388,7 +388,8 @@ impl Kind {
         let first = head.get(..head.len().min(RUN))?;
         if first.iter().all(u8::is_ascii_hexdigit) {
             let decoded = unhex(&head);
-            return (is_text(&decoded) || is_stream(&decoded) || starts_zlib(&decoded)).then_some(Self::Hex);
+            return (is_text(&decoded) || is_stream(&decoded) || starts_zlib(&decoded) || is_container(&decoded))
+                .then_some(Self::Hex);
         }
         for kind in [Self::Base32, Self::Base32Hex] {
             let decoded = unbase32(&head, kind);
@@ -401,7 +402,8 @@ impl Kind {
         let mut decoder = Decoder::with_capacity(HEAD);
         base64::digits(text).take(HEAD).for_each(|value| decoder.push(value));
         let decoded = decoder.finish();
-        if is_text(&decoded) || starts_zlib(&decoded) || is_rare_stream(&decoded) {
+        let is_known_start = is_text(&decoded) || starts_zlib(&decoded) || is_rare_stream(&decoded);
+        if is_known_start || (is_container(&decoded) && !is_armored(bytes, run.start)) {
             return Some(Self::Base64);
         }
         if run.len() < DEFLATED || is_known(&decoded) {

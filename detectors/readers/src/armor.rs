@@ -118,6 +118,8 @@ pub fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     body.read();
     // Digits that the first reading did not reach: a dash that only precedes the END line is decoration.
     let left = text.get(body.at..).filter(|left| left.starts_with(b"-") || left.starts_with(b"_")).unwrap_or_default();
+    // With many blocks, none is searched beyond the next.
+    let left = left.get(..memchr::memmem::find(left, BEGIN).unwrap_or(left.len())).unwrap_or_default();
     let left = left.get(..memchr::memmem::find(left, END).unwrap_or_default()).unwrap_or_default();
     let safe = if left.iter().any(u8::is_ascii_alphanumeric) { url_safe(text) } else { None };
     let end = start + safe.as_ref().map_or(body.at, |(_, end)| *end);

@@ -153,6 +153,10 @@ impl<'a> Session<'a> {
             let detail = "limit on arithmetic for keys whose numbers do not match".to_owned();
             self.run.gap(Gap::new(blob.origin.clone(), Reason::TooSlow, detail));
         }
+        // What is compressed in a thousand members counts as if it were a member itself. Whoever opens them stops.
+        if let Some(allowance) = allowance.filter(|_| budget.grown() > 0) {
+            let _ = allowance.take(budget.grown());
+        }
         if let Some((known, frame)) = known.zip(frame) {
             lock(known).join(worker.end(frame));
         }

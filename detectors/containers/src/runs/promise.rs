@@ -4,6 +4,7 @@ use flate2::read::ZlibDecoder;
 
 use super::TEXT;
 use crate::inner::{decodes, is_zlib};
+use crate::{CONTAINERS, UNOPENED};
 
 /// Whether bytes begin like a key, a stream or text.
 pub(super) fn is_promising(head: &[u8]) -> bool {
@@ -28,6 +29,30 @@ pub(super) fn may_promise(first: &[u8]) -> bool {
 
 pub(super) fn starts_zlib(head: &[u8]) -> bool {
     is_zlib(head) && decodes(ZlibDecoder::new(head))
+}
+
+/// Whether the bytes begin like a container that is opened, or like one that is only named: in base64 and hexadecimal,
+/// as in mail, it must not be lost. Pictures are too many, and their texts too few.
+pub(super) fn is_container(head: &[u8]) -> bool {
+    const PICTURES: [&[u8]; 3] = [b"\x89PNG", &[0xff, 0xd8, 0xff], b"GIF8"];
+    PICTURES.iter().all(|picture| !head.starts_with(picture))
+        && (is_program(head)
+            || CONTAINERS.iter().any(|container| container.claims(head))
+            || UNOPENED.iter().any(|one| one.begins(head)))
+}
+
+/// Whether base64 at a place is the body of an armor of OpenPGP, which has readers of its own.
+pub(super) fn is_armored(bytes: &[u8], at: usize) -> bool {
+    /// How far before its body an armor may begin, in bytes: it has few headers.
+    const NEAR: usize = 512;
+    let before = bytes.get(at.saturating_sub(NEAR)..at).unwrap_or_default();
+    memchr::memmem::rfind(before, b"-----BEGIN PGP ").is_some()
+}
+
+/// Whether the bytes begin like a program. Its reader claims a whole one only, because most contain nothing that is not
+/// found as it is.
+fn is_program(head: &[u8]) -> bool {
+    head.starts_with(b"\x7fELF") || (head.starts_with(b"MZ") && memchr::memmem::find(head, b"PE\0\0").is_some())
 }
 
 /// Whether the bytes begin like a stream that has no anchor in base64.

@@ -336,3 +336,21 @@ fn a_dump_of_values_is_read_once() {
     let window = 4096 + 1;
     assert!(Runs.places(Blob::whole(text.as_bytes(), &origin)).len() <= text.len() / line.len() / window + 2);
 }
+
+#[test]
+fn containers_and_programs_are_promising_and_pictures_are_not() {
+    let pe = [&b"MZ"[..], &[0; 62], b"PE\0\0"].concat();
+    let starts: [(&[u8], bool); 7] = [
+        (b"hsqs\x02\0\0\0", true),
+        (b"\x89HDF\r\n\x1a\n\0", true),
+        (b"SQLite format 3\0", true),
+        (b"\x7fELF\x02\x01\x01", true),
+        (&pe, true),
+        (b"MZ is how this text begins", false),
+        (b"\x89PNG\r\n\x1a\n", false),
+    ];
+    for (start, is_one) in starts {
+        let head = [start, &[0; 700]].concat();
+        assert_eq!(is_container(&head), is_one, "{}", start.escape_ascii());
+    }
+}

@@ -51,6 +51,7 @@ impl Worker {
                 covered = Some(Unwrapped { span: entry.span, found: false, known: Known::default(), reading });
                 return ControlFlow::Break(());
             }
+            budget.grow(entry.span.len(), entry.bytes.len());
             let at = blob.window.start + entry.span.start as u64;
             let origin = blob.origin.inside(Wrap::text(kind, at));
             let mut window = Window::whole(entry.bytes.len());
@@ -75,6 +76,9 @@ impl Worker {
             // A Helm release, for example, is gzip in base64 in base64.
             let unpacked =
                 if searched == 0 { session.unpack_text(&origin, entry.bytes, budget, &inside) } else { None };
+            if unpacked.is_none() && searched == 0 && entry.bytes != blob.bytes {
+                session.run.count_unopened(entry.bytes, || origin.clone());
+            }
             // An entry equal to its blob would be scanned again at every level.
             if unpacked.is_none() && entry.bytes != blob.bytes {
                 // Of what was searched, a quarter is looked at again, for what lies across the border.
