@@ -82,6 +82,19 @@ def wait_ready(process):
     assert line.startswith(b"ready"), line
 
 
+def gpg_agent(name, work):
+    """An agent that has just signed with a key of its own, which is the target instead."""
+    kind = {"rsa2048": "rsa2048", "p256": "nistp256", "ed25519": "ed25519"}[name]
+    home = work / f"gnupg-{name}"
+    home.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
+    run(*gpg, "--quick-gen-key", f"{name}@example.org", kind, "sign", "0")
+    (work / f"{name}.pem").write_bytes(run(*gpg, "--armor", "--export-secret-keys").stdout)
+    run(*gpg, "--sign", "-o", str(home / "signed"), str(work / f"{name}.crt"))
+    info = run("gpg-connect-agent", "--homedir", str(home), "getinfo pid", "/bye").stdout.decode()
+    return int(info.split()[1]), lambda: run("gpgconf", "--homedir", str(home), "--kill", "all")
+
+
 def start(program, key, work):
     """Starts a program that holds a key; returns the process id and how to end it, or None if it cannot hold it."""
     pem, name = str(key), key.stem
@@ -107,6 +120,8 @@ def start(program, key, work):
             process.kill()
             return None
         return process.pid, process.kill
+    if program == "gpg-agent":
+        return gpg_agent(name, work)
     if program == "nginx":
         conf = work / f"{name}.conf"
         crt = work / f"{name}.crt"
@@ -116,6 +131,7 @@ def start(program, key, work):
         )
         return plain("nginx", "-c", str(conf), ready=False)
     if program == "java":
+        # Signatures with Ed25519 have another name there.
         if name == "ed25519":
             return None
         source = work / "Hold.java"
@@ -152,7 +168,8 @@ def main():
         work = pathlib.Path(folder)
         keys = make(work)
         print("| program | key | dump | private key | numbers |\n|---|---|--:|---|---|")
-        for program in ["openssl", "ssh-agent", "nginx", "java", "node", "python3", "go"]:
+        # The last one writes other keys into the files.
+        for program in ["openssl", "ssh-agent", "nginx", "java", "node", "python3", "go", "gpg-agent"]:
             if not shutil.which(program) or (program == "java" and not shutil.which("javac")):
                 print(f"| {program} | | | not installed | |")
                 continue

@@ -33,6 +33,9 @@ enum Name {
 /// How openly a key was seen. Ordered: each variant reveals all that the variants before it reveal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Exposure {
+    /// A number without a format, which hides no format around it.
+    PublicNumber,
+    PrivateNumber,
     Public,
     Certificate,
     Reference,
@@ -42,6 +45,9 @@ enum Exposure {
 
 impl Exposure {
     fn of(material: &Material) -> Self {
+        if material.number.is_some() {
+            return if material.kind == Kind::PrivateKey { Self::PrivateNumber } else { Self::PublicNumber };
+        }
         match (material.kind, material.protection.as_ref().map(|protection| protection.state)) {
             (Kind::Keystore, _) | (Kind::PrivateKey, Some(ProtectionState::Weak | ProtectionState::Strong)) => {
                 Self::Locked
@@ -248,7 +254,7 @@ impl Enclosing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::material::{Encoding, Protection};
+    use crate::material::{Encoding, Layout, Number, Part, Protection};
 
     fn sealed(digest: u8, kind: Kind, state: ProtectionState) -> Material {
         let mut material = Material::new(kind, "x", Encoding::Der, 0..9);
@@ -262,6 +268,12 @@ mod tests {
         use ProtectionState::{Plaintext, Strong, Stub, Weak};
         let public = || sealed(1, Kind::PublicKey, Plaintext);
         let private = |state| sealed(1, Kind::PrivateKey, state);
+        let number = |kind, part| {
+            let number = Number { target: 0, part, layout: Layout::BigEndian, found: 32, whole: 32 };
+            Material { number: Some(Box::new(number)), ..sealed(1, kind, Plaintext) }
+        };
+        let prime = || number(Kind::PrivateKey, Part::Prime);
+        let modulus = || number(Kind::PublicKey, Part::Modulus);
         for (cover, inside, hidden) in [
             (private(Plaintext), private(Plaintext), true),
             (private(Plaintext), public(), true),
@@ -273,6 +285,14 @@ mod tests {
             (public(), private(Stub), false),
             (private(Plaintext), sealed(2, Kind::PrivateKey, Plaintext), false),
             (private(Plaintext), sealed(2, Kind::PublicKey, Plaintext), false),
+            // A number hides no format around it.
+            (prime(), private(Plaintext), false),
+            (prime(), public(), false),
+            (modulus(), public(), false),
+            (modulus(), prime(), false),
+            (prime(), modulus(), true),
+            (private(Plaintext), prime(), true),
+            (public(), modulus(), true),
         ] {
             assert_eq!(Known::of([&cover]).says(&inside), hidden, "{cover:?} {inside:?}");
         }
