@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::name;
+use super::sectors::{Bad, Sectors};
 use super::special::Special;
 use super::storage::{self, StorageReader};
 use super::stream::{CORE, Windows};
@@ -256,13 +257,20 @@ impl Visitor<'_> {
                     });
                     claimed.get() != Claim::None
                 };
-                let tap = Tap::new(&*file, self.to.run);
+                let bad = Cell::default();
+                let tap = Tap::new(Sectors::new(&*file, &bad), self.to.run);
                 let mut skip = |at| {
                     let zeros = pass_hole(&file, at);
                     tap.zeros(zeros);
                     zeros
                 };
                 let is_claimed = self.windows.feed_file(&mut &tap, &mut skip, &origin, self.to, &claim);
+                let Bad { places, bytes, first } = bad.get();
+                if places > 0 {
+                    tap.fail();
+                    let detail = format!("{bytes} bytes at {places} places cannot be read, the first at byte {first}");
+                    self.gap(&origin.path, Reason::ReadError, &detail);
+                }
                 tap.end_file(&origin.path, &file, self.to.run);
                 if !is_claimed {
                     self.to.sink.carve(&origin, &any_place);

@@ -3,6 +3,7 @@
 pub mod digest;
 pub mod fs;
 pub mod name;
+mod sectors;
 pub mod special;
 pub mod storage;
 pub mod stream;

@@ -14,6 +14,9 @@ use crate::run::Run;
 /// How many bytes are read at once of what the search did not read in order.
 const BLOCK: usize = 1 << 20;
 
+/// How many bytes are read to learn whether there are any.
+const PROBE: usize = 64;
+
 /// The digest of the bytes up to a position.
 #[derive(Default)]
 struct State {
@@ -49,6 +52,13 @@ impl<R> Tap<R> {
         state.at += count;
     }
 
+    /// Leaves the digest out: some bytes could not be read.
+    pub(super) fn fail(&self) {
+        if let Some(state) = &self.state {
+            state.borrow_mut().failed = true;
+        }
+    }
+
     /// Records the digest of a stream, after reading what is left of it.
     pub(super) fn end(self, path: &Path, run: &Run<'_>)
     where
@@ -69,7 +79,8 @@ impl<R> Tap<R> {
         let (Some(digests), Some(state)) = (run.digests(), self.state) else { return };
         let State { mut hash, mut at, failed: mut stop } = state.into_inner();
         let read = at;
-        let mut block = vec![0; BLOCK];
+        // Most files have been read to their end: a large block would cost more than they do.
+        let mut block = vec![0; PROBE];
         while !stop {
             match ReadAt::read_at(file, at, &mut block) {
                 Ok(0) => break,
@@ -77,6 +88,10 @@ impl<R> Tap<R> {
                     hash.update(block.get(..read).unwrap_or_default());
                     at += read as u64;
                     stop = run.cancelled();
+                    if block.len() < BLOCK {
+                        zeroize::Zeroize::zeroize(&mut block);
+                        block = vec![0; BLOCK];
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => stop = true,
