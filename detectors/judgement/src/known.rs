@@ -231,6 +231,20 @@ mod tests {
         }
     }
 
+    /// A program that contains the library, such as `dar-static`, has these keys without the library's name.
+    #[test]
+    fn self_test_keys_of_libgcrypt_are_known() {
+        let keys = KnownKeys::built_in();
+        for spki in [
+            "354e92fb237955d1594d2abc296e0bffda2084dffc63cd0568d05a6418899c27",
+            "8980acb6687303451269fd221433fbae2c7bf169b0f2cdc44d48bedb2a824d88",
+            "5a7a78cca4a0f420d9bc62bb669c3c2759e39f723d3ae10dcbe0f0815a07ecd4",
+        ] {
+            let known = keys.name(Column::Spki, spki.to_owned()).unwrap();
+            assert_eq!((known.class, known.source.as_str()), (Class::PublicTest, "libgcrypt 1.10.1"));
+        }
+    }
+
     #[test]
     fn a_wrong_line_is_named() {
         let add = |text: &str| KnownKeys::default().add(text).unwrap_err();
