@@ -162,6 +162,11 @@ impl<'r> Run<'r> {
         self.count_formats(origin, |format| format.begins(start));
     }
 
+    /// Whether [`Self::count_unopened`] counts an input with these first bytes.
+    pub(crate) fn is_unopened(&self, start: &[u8]) -> bool {
+        self.knowledge.unopened.iter().any(|format| format.begins(start))
+    }
+
     /// Like [`Self::count_unopened`], for formats known by their last bytes.
     pub(crate) fn count_unopened_by_end(&self, end: &[u8], origin: &Origin) {
         self.count_formats(|| origin.clone(), |format| format.ends(end));

@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 
 use super::{base64, digits, inner};
 use lists::List;
-use promise::{is_armored, is_container, is_rare_stream, is_stream, is_text, starts_zlib};
+use promise::{is_container, is_lone, is_stream, is_text, starts_zlib};
 use signs::Signs;
 
 /// Encodings in encodings.
@@ -229,8 +229,9 @@ impl Unwrapper for Runs {
                     let text = bytes.get(run.clone()).unwrap_or_default();
                     let last = memchr::memrchr(b'\n', text).map_or(run.end, |end| run.start + end + 1);
                     done = if run.end - last < LINE { last } else { run.end };
-                    if run.start >= window.core_start && run.len() >= RUN {
-                        match Kind::of(bytes, &run, tried_streams < MOST_TRIED) {
+                    if run.start >= window.core_start {
+                        let kind = || Kind::of(bytes, &run, tried_streams < MOST_TRIED);
+                        match (run.len() >= RUN).then(kind).flatten() {
                             Some(_) => places.push(run.start),
                             None if asn1::is_value(bytes, run.start) => {
                                 places.extend(asn1::begin(bytes, run.start, &mut dumped));
@@ -402,8 +403,7 @@ impl Kind {
         let mut decoder = Decoder::with_capacity(HEAD);
         base64::digits(text).take(HEAD).for_each(|value| decoder.push(value));
         let decoded = decoder.finish();
-        let is_known_start = is_text(&decoded) || starts_zlib(&decoded) || is_rare_stream(&decoded);
-        if is_known_start || (is_container(&decoded) && !is_armored(bytes, run.start)) {
+        if is_text(&decoded) || starts_zlib(&decoded) || is_lone(&decoded, bytes, run.start) {
             return Some(Self::Base64);
         }
         if run.len() < DEFLATED || is_known(&decoded) {

@@ -62,10 +62,9 @@ impl<'t> Line<'t> {
         let end = memchr::memchr(b':', rest).unwrap_or(rest.len());
         let (name, value) = rest.split_at_checked(end)?;
         let value = value.strip_prefix(b":").unwrap_or_default();
-        match name.strip_suffix(b"[HEX DUMP]") {
-            Some(name) => Some(Self { depth, name: name.trim_ascii_end(), value }),
-            None => Some(Self { depth, name: name.trim_ascii_end(), value }),
-        }
+        // With `-i`, names are indented.
+        let name = name.strip_suffix(b"[HEX DUMP]").unwrap_or(name).trim_ascii();
+        Some(Self { depth, name, value })
     }
 
     /// The tag, and the contents if they are shown; `None` for what is left out.
@@ -101,6 +100,13 @@ pub(super) fn is_value(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(at.saturating_sub(START)..at).unwrap_or_default();
     let line = memchr::memrchr(b'\n', before).and_then(|end| before.get(end + 1..)).unwrap_or(before);
     line.ends_with(b":") && Line::read(line).is_some()
+}
+
+/// The first dump near the start of a file: the numbers of its values may be shorter than what is looked for elsewhere.
+pub(super) fn first(bytes: &[u8], near: usize) -> Option<usize> {
+    const MARK: &[u8] = b"[HEX DUMP]:";
+    let at = memchr::memmem::find(bytes.get(..near)?, MARK)? + MARK.len();
+    around(bytes, at, 0).map(|dump| dump.start)
 }
 
 /// The line from a place on, without its end.
@@ -146,7 +152,10 @@ pub(super) fn decoded(bytes: &[u8], start: usize) -> Option<Decoded> {
     let mut close = |open: &mut Vec<(usize, u8, Zeroizing<Vec<u8>>)>| {
         let Some((_, tag, content)) = open.pop() else { return };
         let into = open.last_mut().map_or(&mut out, |(_, _, content)| content);
-        encode(tag, &content, into);
+        // A field whose only value is not shown is left out too: without its public point, a key is whole.
+        if tag < 0xa0 || !content.is_empty() {
+            encode(tag, &content, into);
+        }
     };
     let (mut end, mut top) = (start, None);
     for _ in 0..LINES {
@@ -203,7 +212,7 @@ mod tests {
         let body = [
             &[2, 1, 1, 4, 33][..],
             &[0xc0, 0xff, 0xee].repeat(11),
-            &[0xa0, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7, 0xa1, 0],
+            &[0xa0, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7],
         ]
         .concat();
         assert_eq!(out[..], [&[0x30, body.len() as u8][..], &body].concat());

@@ -12,6 +12,7 @@ use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::Decoded;
+use super::asn1;
 use super::base85::DIGITS;
 
 /// The marks at the start of Ascii85 (as Adobe writes it), of yEnc, and of a binary file in a patch.
@@ -49,6 +50,7 @@ pub(super) fn places(blob: Blob<'_>) -> Vec<usize> {
     if window.first() {
         let head = core.get(..core.len().min(NEAR)).unwrap_or_default();
         places.extend(memmem::find(head, b"\n=ybegin ").map(|at| at + 1));
+        places.extend(asn1::first(blob.bytes, head.len()));
         if PATCHES.iter().any(|start| core.starts_with(start)) {
             places.extend(memmem::find_iter(core, PATCH));
         }

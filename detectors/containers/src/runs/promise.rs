@@ -41,25 +41,19 @@ pub(super) fn is_container(head: &[u8]) -> bool {
             || UNOPENED.iter().any(|one| one.begins(head)))
 }
 
-/// Whether base64 at a place is the body of an armor of OpenPGP, which has readers of its own.
-pub(super) fn is_armored(bytes: &[u8], at: usize) -> bool {
+/// Whether base64 at a place, which decodes to `head`, is a container and not the body of an armor of OpenPGP, which has
+/// readers of its own.
+pub(super) fn is_lone(head: &[u8], bytes: &[u8], at: usize) -> bool {
     /// How far before its body an armor may begin, in bytes: it has few headers.
     const NEAR: usize = 512;
     let before = bytes.get(at.saturating_sub(NEAR)..at).unwrap_or_default();
-    memchr::memmem::rfind(before, b"-----BEGIN PGP ").is_some()
+    is_container(head) && memchr::memmem::rfind(before, b"-----BEGIN PGP ").is_none()
 }
 
 /// Whether the bytes begin like a program. Its reader claims a whole one only, because most contain nothing that is not
 /// found as it is.
 fn is_program(head: &[u8]) -> bool {
     head.starts_with(b"\x7fELF") || (head.starts_with(b"MZ") && memchr::memmem::find(head, b"PE\0\0").is_some())
-}
-
-/// Whether the bytes begin like a stream that has no anchor in base64.
-pub(super) fn is_rare_stream(head: &[u8]) -> bool {
-    const MAGICS: [&[u8]; 5] =
-        [&[0x1f, 0x9d], b"LZIP\x01", b"\x89LZO\0\r\n\x1a\n", b"\xff\x06\0\0sNaPpY", &[2, 0x21, 0x4c, 0x18]];
-    MAGICS.iter().any(|magic| head.starts_with(magic))
 }
 
 /// Whether the bytes begin like a stream or an archive whose magic number has no anchor in these digits.

@@ -354,3 +354,19 @@ fn containers_and_programs_are_promising_and_pictures_are_not() {
         assert_eq!(is_container(&head), is_one, "{}", start.escape_ascii());
     }
 }
+
+#[test]
+fn dumps_of_short_values_and_with_indents_are_read() {
+    let dump = |indent: &str, digits: &str| {
+        format!(
+            "    0:d=0  hl=2 l=  46 cons: SEQUENCE          \n    2:d=1  hl=2 l=   1 prim: {indent}INTEGER           :00\n\
+             \u{20}   5:d=1  hl=2 l=   5 cons: {indent}SEQUENCE          \n    7:d=2  hl=2 l=   3 prim: {indent}{indent}OBJECT            :ED25519\n\
+             \u{20}  12:d=1  hl=2 l=  34 prim: {indent}OCTET STRING      [HEX DUMP]:{digits}\n"
+        )
+    };
+    let digits = format!("0420{}", "C0FFEE42".repeat(8));
+    for indent in ["", " "] {
+        let [found] = open(dump(indent, &digits).as_bytes()).try_into().expect("one dump");
+        assert_eq!(found[..16], [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20], "{indent:?}");
+    }
+}

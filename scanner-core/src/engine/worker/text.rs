@@ -76,7 +76,9 @@ impl Worker {
             // A Helm release, for example, is gzip in base64 in base64.
             let unpacked =
                 if searched == 0 { session.unpack_text(&origin, entry.bytes, budget, &inside) } else { None };
-            if unpacked.is_none() && searched == 0 && entry.bytes != blob.bytes {
+            // A format that is known in base64 too was counted with the text.
+            let is_counted = blob.window.first() && session.run.is_unopened(blob.bytes);
+            if unpacked.is_none() && searched == 0 && entry.bytes != blob.bytes && !is_counted {
                 session.run.count_unopened(entry.bytes, || origin.clone());
             }
             // An entry equal to its blob would be scanned again at every level.
