@@ -45,10 +45,10 @@ fn all(text: &str) -> Result<Vec<Name>, Unusable> {
     }
     if let Some(rest) = lower.strip_prefix("serial:").or_else(|| lower.strip_prefix("serial=")) {
         let digits: String = rest.chars().filter(char::is_ascii_hexdigit).collect();
-        let mut names = vec![Name::new(Form::Serial, digits.trim_start_matches('0'))];
+        let mut names = vec![serial(&digits)];
         // Some programs print it in decimal.
         let decimal = Some(rest.trim()).filter(|digits| digits.len() <= 60).and_then(decimal);
-        names.extend(decimal.map(|n| Name::new(Form::Serial, keyradius_core::hex::hex(&n).trim_start_matches('0'))));
+        names.extend(decimal.map(|n| serial(&keyradius_core::hex::hex(&n))));
         return Ok(names);
     }
     // Also a line of `ssh-keygen -l`: `2048 SHA256:... comment (RSA)`.
@@ -83,8 +83,11 @@ fn all(text: &str) -> Result<Vec<Name>, Unusable> {
         .find_map(|prefix| lower.find(prefix).map(|at| at + prefix.len()))
         .and_then(|at| lower.get(at..))
         .unwrap_or(&lower);
-    if let Some(bytes) = digits(value) {
-        let is_modulus = lower.contains("modulus=") || bytes.len() >= 64;
+    // A modulus without its leading zero has an odd number of digits; a digest has lost one.
+    let count = value.bytes().filter(u8::is_ascii_hexdigit).count();
+    let is_modulus = lower.contains("modulus=") || count > 2 * 64 - 2;
+    let padded = if is_modulus && count % 2 == 1 { format!("0{value}") } else { value.to_owned() };
+    if let Some(bytes) = digits(&padded) {
         let names = of_digest(&bytes, is_modulus)?;
         if !names.is_empty() {
             return Ok(names);
@@ -129,15 +132,19 @@ fn of_digest(bytes: &[u8], is_modulus: bool) -> Result<Vec<Name>, Unusable> {
         32 => &[Form::SpkiSha256, Form::CertificateSha256, Form::OpenPgp, Form::KeyOnly, Form::ModulusSha256],
         _ => &[],
     };
-    Ok(forms.iter().map(|form| Name::new(*form, bytes)).collect())
+    let serial = matches!(bytes.len(), 8 | 16 | 20).then(|| serial(&keyradius_core::hex::hex(bytes)));
+    Ok(forms.iter().map(|form| Name::new(*form, bytes)).chain(serial).collect())
+}
+
+/// A serial number by its digits. Many have as many digits as a digest, and `identify` prints them.
+fn serial(digits: &str) -> Name {
+    Name::new(Form::Serial, digits.trim_start_matches('0'))
 }
 
 /// The bytes of hexadecimal digits with colons, spaces or hyphens between them, as tools print them.
 fn digits(text: &str) -> Option<Vec<u8>> {
     let plain: String = text.chars().filter(|c| !matches!(c, ':' | ' ' | '-' | '\t')).collect();
-    // A modulus without its leading zero has an odd number of digits.
-    let even = if plain.len().is_multiple_of(2) { plain } else { format!("0{plain}") };
-    unhex(even).filter(|bytes| !bytes.is_empty()).map(|bytes| bytes.to_vec())
+    unhex(plain).filter(|bytes| !bytes.is_empty()).map(|bytes| bytes.to_vec())
 }
 
 fn decimal(text: &str) -> Option<Vec<u8>> {
@@ -156,7 +163,7 @@ mod tests {
     fn names_are_recognised_by_their_form() {
         let digest = "ab".repeat(20);
         let colons = ["ab"; 20].join(":");
-        let six = ["certificate_sha1", "keygrip", "modulus_sha1", "openpgp", "spki_sha1", "subject_key_id"];
+        let seven = ["certificate_sha1", "keygrip", "modulus_sha1", "openpgp", "serial", "spki_sha1", "subject_key_id"];
         for text in [
             &digest,
             &digest.to_uppercase(),
@@ -166,7 +173,7 @@ mod tests {
         ] {
             let mut found = forms(text);
             found.sort_unstable();
-            assert_eq!(found, six, "{text}");
+            assert_eq!(found, seven, "{text}");
         }
         let ssh = format!("SHA256:{}", "A".repeat(43));
         let pin = format!("{}=", "A".repeat(43));
@@ -175,12 +182,12 @@ mod tests {
             (&format!("pin-sha256=\"{pin}\";"), &["spki_sha256"]),
             (&format!("sha256//{pin}"), &["spki_sha256"]),
             (&format!("MD5:{}", ["0a"; 16].join(":")), &["ssh_md5"]),
-            (&["0a"; 16].join(":"), &["ssh_md5", "modulus_md5"]),
+            (&["0a"; 16].join(":"), &["ssh_md5", "modulus_md5", "serial"]),
             ("Modulus=C0FFEE", &["modulus"]),
             (&"c5".repeat(128), &["modulus"]),
             (&"7".repeat(160), &["modulus"]),
             (&"A".repeat(27), &["spki_sha1", "subject_key_id", "certificate_sha1"]),
-            ("0123456789abcdef", &["openpgp_key_id", "short", "key_number"]),
+            ("0123456789abcdef", &["openpgp_key_id", "short", "key_number", "serial"]),
             ("serial:00:8A:47", &["serial"]),
             ("serial=8A47", &["serial"]),
             ("CN=Example", &["common_name"]),
@@ -189,7 +196,9 @@ mod tests {
             assert_eq!(forms(text), expected, "{text}");
         }
         assert_eq!(forms(&"0".repeat(64)).len(), 5);
-        for text in ["", "hello", "SHA256:short", "12", "deadbeefcafe", "pin-sha256=x"] {
+        for text in
+            ["", "hello", "SHA256:short", "12", "deadbeefcafe", "pin-sha256=x", &digest[1..], &"ab".repeat(32)[1..]]
+        {
             assert_eq!(names(text, None), Err(Unusable::Unknown), "{text}");
         }
         assert_eq!(names("dead beef", None), Err(Unusable::TooShort));

@@ -45,6 +45,8 @@ struct Outcome {
     wrong: Vec<String>,
     /// What could not be checked, in words.
     unchecked: Vec<String>,
+    /// What the reader should know, in words.
+    notes: Vec<String>,
     /// What holds, in words.
     good: Vec<String>,
 }
@@ -209,7 +211,7 @@ fn signatures(directory: &Path, sums: &[u8], signers: Option<&[PublicHalf]>, out
     if ssh.is_none() && minisign.is_none() {
         match signers {
             Some(_) => outcome.wrong.push(format!("not signed: there is no {SUMS}{SSH} and no {SUMS}{MINISIGN}")),
-            None => outcome.good.push("not signed: whoever changes a file can change its digest too".to_owned()),
+            None => outcome.notes.push("not signed: whoever changes a file can change its digest too".to_owned()),
         }
     }
     if let Some(bytes) = ssh {
@@ -326,7 +328,9 @@ fn tell(shown: &str, manifest: Option<&Manifest>, outcome: &Outcome) -> Result<(
         let tool = &manifest.tool;
         line(&format!("{shown}: {case}{} {}, {} to {}", tool.name, tool.version, manifest.started, manifest.finished));
     }
-    for (kind, list) in [("WRONG", &outcome.wrong), ("UNCHECKED", &outcome.unchecked), ("ok", &outcome.good)] {
+    for (kind, list) in
+        [("WRONG", &outcome.wrong), ("UNCHECKED", &outcome.unchecked), ("note", &outcome.notes), ("ok", &outcome.good)]
+    {
         list.iter().take(SHOWN).for_each(|what| line(&format!("  {kind:<9} {what}")));
         if list.len() > SHOWN {
             line(&format!("  {kind:<9} and {} more", count((list.len() - SHOWN) as u64)));
